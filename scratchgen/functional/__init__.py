@@ -1,0 +1,22 @@
+"""The functions that models are made of: each a primitive with its derivative beside it, or a few lines of primitives.
+
+Array functions follow NumPy's signatures, layers and losses PyTorch's. All accept raw arrays as well as Tensors;
+with raw arrays alone they are plain array functions.
+"""
+
+from ..autograd import operators as _operators
+from .arithmetic import *
+from .elementwise import *
+from .linear import *
+from .losses import *
+from .normalization import *
+from .reduction import *
+from .shape import *
+
+try:
+    from .convolution import *
+    from .pooling import *
+except ImportError:
+    pass
+# What Tensor's operators and methods mean (see autograd/operators.py).
+_operators.F.__dict__.update(globals())
