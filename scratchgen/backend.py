@@ -19,9 +19,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 __all__ = [
-    "Device", "array_module", "cuda_available", "device_of", "devices", "host_scalar", "is_array", "normal", "to_device",
-    "to_host", "uniform",
-]  # fmt: skip
+    "Device",
+    "array_module",
+    "cuda_available",
+    "device_of",
+    "devices",
+    "host_scalar",
+    "is_array",
+    "normal",
+    "to_device",
+    "to_host",
+    "uniform",
+]
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray: whatever speaks NumPy's protocols
 
@@ -93,7 +102,7 @@ def array_module(x: Array) -> ModuleType:
 
 def special(x: Array) -> ModuleType:
     """The special functions (`erf`) for arrays of x's library."""
-    return importlib.import_module("scipy.special" if array_module(x) is np else "cupyx.scipy.special")
+    return importlib.import_module("cupyx.scipy.special" if array_module(x).__name__ == "cupy" else "scipy.special")
 
 
 def device_of(x: Array) -> str:
@@ -118,7 +127,9 @@ def to_device(x: Array, device: str) -> Array:
     """
     library = device.partition(":")[0]
     if library not in devices:
-        raise ValueError(f"unknown device {device!r}: expected one of {', '.join(devices)} (a GPU as 'cuda' or 'cuda:1')")
+        raise ValueError(
+            f"unknown device {device!r}: expected one of {', '.join(devices)} (a GPU as 'cuda' or 'cuda:1')"
+        )
     name = device_of(x)
     if name == device or (library == device and name.partition(":")[0] == library):
         return x

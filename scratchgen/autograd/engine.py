@@ -179,7 +179,9 @@ class Tensor(Operators):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.requires_grad:
-            raise TypeError("NumPy would drop the gradient of this tensor; say so with .numpy(), or use scratchgen.functional")
+            raise TypeError(
+                "NumPy would drop the gradient of this tensor; say so with .numpy(), or use scratchgen.functional"
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
@@ -218,7 +220,9 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, device: st
         try:
             array = np.array(data, dtype=dtype or np.float32)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"cannot make a tensor of {type(data).__name__}: {error} (F.stack joins tensors)") from error
+            raise TypeError(
+                f"cannot make a tensor of {type(data).__name__}: {error} (F.stack joins tensors)"
+            ) from error
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds real numbers, got dtype {array.dtype}")
     result = Tensor(array if device is None else backend.to_device(array, device))
@@ -280,7 +284,9 @@ class Primitive:
         for argument, function in rules.items():
             asked = {argument, *tuple(inspect.signature(function).parameters)[1:]}
             if unknown := asked - set(self.scope):
-                raise TypeError(f"{self}.vjp: no argument {', '.join(sorted(unknown))}; there are {', '.join(self.scope)}")
+                raise TypeError(
+                    f"{self}.vjp: no argument {', '.join(sorted(unknown))}; there are {', '.join(self.scope)}"
+                )
             self.rules[self.names.index(argument)] = rule = Rule(argument, function, self.scope)
             self.offers_shapes |= any(name.endswith("_shape") for name in rule.needs)
 
@@ -333,8 +339,8 @@ class Primitive:
         others = {x.dtype for x in raw if getattr(x, "dtype", dtype) is not dtype and x.dtype.kind == "f"}
         if others and (len(others) > 1 or any(getattr(x, "dtype", None) is dtype for x in raw)):
             raise TypeError(
-                f"{self}: the arguments mix {' and '.join(sorted(map(str, {*others, dtype})))} ({self._described(raw)}); "
-                "convert one of them with .astype, and write plain numbers as Python floats"
+                f"{self}: the arguments mix {' and '.join(sorted(map(str, {*others, dtype})))} "
+                f"({self._described(raw)}); convert one with .astype, and write plain numbers as Python floats"
             )
 
     def _explained(self, error: Exception, raw: list[Any]) -> Exception:
@@ -356,6 +362,8 @@ class Primitive:
 
 def primitive(forward: Callable[..., Any]) -> Primitive:
     """Make a pure function on arrays differentiable; its derivative is stated with `.vjp`.
+
+    ::
 
         @sg.primitive
         def cube(x):
@@ -419,9 +427,7 @@ def walk(root: Node, g: Any, create_graph: bool = False, targets: Sequence[Node]
     return found
 
 
-def grad(
-    output: Tensor, inputs: Any, grad_outputs: Any = None, create_graph: bool = False
-) -> Any:
+def grad(output: Tensor, inputs: Any, grad_outputs: Any = None, create_graph: bool = False) -> Any:
     """d(output)/d(input) for each of `inputs` (a Tensor, or a sequence of them: then a tuple comes back).
 
     Like `backward`, but returns the gradients instead of accumulating them, and walks only where the inputs are.
@@ -440,7 +446,9 @@ def grad(
 
 def _root(x: Tensor, role: str = "the tensor to differentiate") -> Node:
     if not isinstance(x, Tensor) or x.node is None:
-        raise ValueError(f"{role} does not require a gradient: it was made from constants, detached, or made under no_grad")
+        raise ValueError(
+            f"{role} does not require a gradient: it was made from constants, detached, or made under no_grad"
+        )
     return x.node
 
 
@@ -450,7 +458,8 @@ def _seed(output: Tensor, gradient: Any, create_graph: bool) -> Any:
     if gradient is None:
         if output.size != 1:
             raise ValueError(
-                f"the output has shape {output.shape}; a gradient starts from a single number, so sum it or pass one of that shape"
+                f"the output has shape {output.shape}; a gradient starts from a single number, so sum it, or pass a "
+                "gradient of that shape"
             )
         gradient = np.ones_like(output.data)
     seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
@@ -470,8 +479,8 @@ def _reachable(root: Node) -> list[Node]:
         node = pending.pop()
         if node.edges is None:
             raise RuntimeError(
-                f"this graph has been freed by an earlier backward (at {node.primitive}); compute the value again, or keep "
-                "the graph by passing create_graph=True the first time"
+                f"this graph has been freed by an earlier backward (at {node.primitive}); compute the value again, or "
+                "keep the graph by passing create_graph=True the first time"
             )
         for parent, _, _ in node.edges:
             if parent not in seen:

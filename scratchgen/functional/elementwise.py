@@ -14,9 +14,30 @@ from .. import backend
 from ..autograd import primitive
 
 __all__ = [
-    "abs", "astype", "clip", "cos", "elu", "erf", "exp", "expm1", "leaky_relu", "log", "log1p", "logsigmoid", "maximum",
-    "minimum", "relu", "sigmoid", "sin", "softplus", "sqrt", "square", "tanh", "to", "where",
-]  # fmt: skip
+    "abs",
+    "astype",
+    "clip",
+    "cos",
+    "elu",
+    "erf",
+    "exp",
+    "expm1",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "logsigmoid",
+    "maximum",
+    "minimum",
+    "relu",
+    "sigmoid",
+    "sin",
+    "softplus",
+    "sqrt",
+    "square",
+    "tanh",
+    "to",
+    "where",
+]
 
 
 @primitive
@@ -91,15 +112,7 @@ def abs(x: Any) -> Any:
     return np.abs(x)
 
 
-abs.vjp(x=lambda g, x: g * _sign(x))
-
-
-@primitive
-def _sign(x: Any) -> Any:
-    return np.sign(x)
-
-
-_sign.vjp(x=lambda g: 0.0 * g)
+abs.vjp(x=lambda g, x: where(x > 0, g, 0.0) - where(x < 0, g, 0.0))
 
 
 @primitive
@@ -108,15 +121,13 @@ def sin(x: Any) -> Any:
     return np.sin(x)
 
 
-sin.vjp(x=lambda g, x: g * cos(x))
-
-
 @primitive
 def cos(x: Any) -> Any:
     """z = cos x.  Eq. 0.29 (derivations/00-autograd.md#eq-0-29)"""
     return np.cos(x)
 
 
+sin.vjp(x=lambda g, x: g * cos(x))
 cos.vjp(x=lambda g, x: -g * sin(x))
 
 

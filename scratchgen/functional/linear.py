@@ -34,7 +34,9 @@ def matmul(x: Any, y: Any) -> Any:
         raise ValueError(f"matmul: expected arrays with axes, got shapes {x.shape} and {y.shape}; use * for numbers")
     z = _matmul(reshape(x, (1, -1)) if x.ndim == 1 else x, reshape(y, (-1, 1)) if y.ndim == 1 else y)
     if x.ndim == 1 or y.ndim == 1:
-        z = reshape(z, z.shape[: z.ndim - (x.ndim == 1) - (y.ndim == 1)] if y.ndim == 1 else (*z.shape[:-2], z.shape[-1]))
+        z = reshape(
+            z, z.shape[: z.ndim - (x.ndim == 1) - (y.ndim == 1)] if y.ndim == 1 else (*z.shape[:-2], z.shape[-1])
+        )
     return z
 
 
@@ -45,7 +47,9 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     x (…, in), weight (out, in), bias (out,) or None → (…, out).
     """
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(f"linear: x {x.shape} does not end in weight's {weight.shape[-1:]} inputs (weight {weight.shape})")
+        raise ValueError(
+            f"linear: x {x.shape} does not end in weight's {weight.shape[-1:]} inputs (weight {weight.shape})"
+        )
     y = np.matmul(x, weight.T)
     if bias is not None:
         y += bias
@@ -97,7 +101,9 @@ def einsum(subscripts: str, *xs: Any) -> Any:
     compact = subscripts.replace(" ", "")
     words = compact.partition("->")[0].split(",")
     if "->" not in compact or "." in compact or any(len(set(word)) < len(word) for word in words):
-        raise ValueError(f"einsum: {subscripts!r} must name its output (->), without ellipses or a letter twice in one factor")
+        raise ValueError(
+            f"einsum: {subscripts!r} must name its output (->), without ellipses or a letter twice in one factor"
+        )
     if len(words) != len(xs):
         raise ValueError(f"einsum: {subscripts!r} names {len(words)} factors, got {len(xs)}")
     return _einsum(compact, xs)

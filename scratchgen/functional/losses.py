@@ -13,12 +13,17 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor, primitive
 from . import reduction as over
-from .elementwise import abs, clip, log, sigmoid, softplus, square
+from .elementwise import abs, clip, log, sigmoid, square
 from .shape import gather, reshape
 
 __all__ = [
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "l1_loss", "mse_loss", "nll_loss",
-]  # fmt: skip
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "l1_loss",
+    "mse_loss",
+    "nll_loss",
+]
 
 
 def _reduced(loss: Any, reduction: str) -> Any:
@@ -57,8 +62,8 @@ _bce.vjp(p=_bce_rule, t=lambda g, p: g * (clip(log(1 - p), -100.0) - clip(log(p)
 def binary_cross_entropy(p: Any, target: Any, reduction: str = "mean") -> Any:
     """−(t ln p + (1 − t) ln(1 − p)).  Eq. 0.70 (derivations/00-autograd.md#eq-0-70)
 
-    p probabilities, target of the same shape or one number. Both logarithms are held above −100 and the slope's denominator
-    p(1 − p) above 1e−12 (PyTorch's conventions). Raises `ValueError` for p outside [0, 1]: pass logits to
+    p probabilities, target of the same shape or one number. Both logarithms are held above −100 and the denominator
+    p(1 − p) of the slope above 1e−12 (PyTorch's conventions). Raises `ValueError` for p outside [0, 1]: pass logits to
     `binary_cross_entropy_with_logits` instead, which needs neither bound.
     """
     target = _matching("binary_cross_entropy", p, target)
@@ -82,7 +87,8 @@ _bce_with_logits.vjp(x=lambda g, x, t: g * (sigmoid(x) - t), t=lambda g, x: -g *
 def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
     """ζ(a) − a t = −ln p(t | σ(a)).  Eq. 0.71 (derivations/00-autograd.md#eq-0-71)
 
-    logits a of any shape, target of the same shape or one number. Its slope is σ(a) − t: finite and never 0 where wrong.
+    logits a of any shape, target t of the same shape or one number. The slope is σ(a) − t: finite, and not 0 where
+    the prediction is wrong.
     """
     target = _matching("binary_cross_entropy_with_logits", logits, target)
     return _reduced(_bce_with_logits(logits, target), reduction)
@@ -96,9 +102,13 @@ def nll_loss(log_probs: Any, labels: Any, reduction: str = "mean") -> Any:
     """
     labels = labels.data if isinstance(labels, Tensor) else labels
     if getattr(labels, "dtype", np.dtype(object)).kind not in "iu":
-        raise TypeError(f"nll_loss: labels must be an array of integers, got {getattr(labels, 'dtype', type(labels).__name__)}")
+        raise TypeError(
+            f"nll_loss: labels must be an array of integers, got {getattr(labels, 'dtype', type(labels).__name__)}"
+        )
     if log_probs.ndim < 2 or labels.shape != (log_probs.shape[0], *log_probs.shape[2:]):
-        raise ValueError(f"nll_loss: scores {log_probs.shape} want labels of shape (N, …) without the class axis, got {labels.shape}")
+        raise ValueError(
+            f"nll_loss: scores {log_probs.shape} want labels of shape (N, …) without the class axis, got {labels.shape}"
+        )
     classes = log_probs.shape[1]
     if labels.size and not (backend.host_scalar(labels.min()) >= 0 and backend.host_scalar(labels.max()) < classes):
         raise ValueError(f"nll_loss: labels must lie in 0 … {classes - 1}, the classes of scores {log_probs.shape}")

@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import backend
 from ..autograd import primitive
-from .elementwise import sqrt
 from . import reduction
+from .elementwise import sqrt
 from .shape import reshape
 
 __all__ = ["batch_norm", "dropout", "layer_norm"]
@@ -60,7 +60,9 @@ def batch_norm(
         raise ValueError("batch_norm: give both mean and var, or neither")
     if mean is None:
         if math.prod(x.shape[a] for a in axes) < 2:
-            raise ValueError(f"batch_norm: x {x.shape} has fewer than two numbers per channel; use running statistics (eval mode)")
+            raise ValueError(
+                f"batch_norm: x {x.shape} has fewer than two numbers per channel; use running statistics (eval mode)"
+            )
         y = _standardize(x, axes, eps)
     else:
         y = (x - reshape(mean, channels)) / sqrt(reshape(var, channels) + eps)

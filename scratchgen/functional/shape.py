@@ -6,6 +6,7 @@ is added back to that place.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +16,20 @@ from .. import backend
 from ..autograd import Tensor, primitive
 
 __all__ = [
-    "broadcast_to", "concatenate", "embedding", "flip", "gather", "getitem", "one_hot", "pad", "reshape", "split", "stack",
-    "take", "transpose",
-]  # fmt: skip
+    "broadcast_to",
+    "concatenate",
+    "embedding",
+    "flip",
+    "gather",
+    "getitem",
+    "one_hot",
+    "pad",
+    "reshape",
+    "split",
+    "stack",
+    "take",
+    "transpose",
+]
 
 
 @primitive
@@ -78,14 +90,17 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Any:
 
 
 def split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
-    """x cut into equal parts (`sections` an integer) or at the given indices.  Eq. 0.54 (derivations/00-autograd.md#eq-0-54)"""
+    """x cut into equal parts (`sections` an integer), or at the given indices.
+
+    Eq. 0.54 (derivations/00-autograd.md#eq-0-54). Raises `ValueError` where equal parts are not possible.
+    """
     length = x.shape[axis]
     if isinstance(sections, int):
         if sections < 1 or length % sections:
             raise ValueError(f"split: {length} elements along axis {axis} do not divide into {sections} equal parts")
         sections = [length // sections * i for i in range(1, sections)]
     ends = [0, *sections, length]
-    return [x[_along(axis, x.ndim, slice(a, b))] for a, b in zip(ends, ends[1:])]
+    return [x[_along(axis, x.ndim, slice(a, b))] for a, b in itertools.pairwise(ends)]
 
 
 def _along(axis: int, ndim: int, index: Any) -> tuple[Any, ...]:
@@ -113,10 +128,7 @@ def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
 def _reads_once(index: Any) -> bool:
     """Whether no element can be read twice: true of slices, integers and boolean masks, not of integer arrays."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) or getattr(part, "dtype", None) == bool
-        for part in parts
-    )
+    return not any(isinstance(part, list) or (hasattr(part, "dtype") and part.dtype.kind in "iu") for part in parts)
 
 
 getitem.vjp(x=lambda g, index, x_shape: _scatter(g, index, x_shape))
@@ -131,9 +143,10 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 def gather(x: Any, axis: int, index: Any) -> Any:
-    """zᵢⱼ… = x at position indexᵢⱼ… along `axis`, the other axes as they are.  Eq. 0.54 (derivations/00-autograd.md#eq-0-54)
+    """zᵢⱼ… = x at position indexᵢⱼ… along `axis`, the other axes as they are.
 
-    `index` has x's number of axes (NumPy's take_along_axis, PyTorch's gather).
+    Eq. 0.54 (derivations/00-autograd.md#eq-0-54). `index` has x's number of axes (NumPy: take_along_axis,
+    PyTorch: gather).
     """
     grid = []
     for i, n in enumerate(index.shape):
