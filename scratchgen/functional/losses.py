@@ -78,7 +78,10 @@ def binary_cross_entropy(p: Any, target: Any, reduction: str = "mean") -> Any:
 
 @primitive
 def _bce_with_logits(x: Any, t: Any) -> Any:
-    return np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
+    loss = np.log1p(np.exp(-np.abs(x)))
+    loss += np.maximum(x, 0)
+    loss -= x * t
+    return loss
 
 
 _bce_with_logits.vjp(x=lambda g, x, t: g * (sigmoid(x) - t), t=lambda g, x: -g * x)
