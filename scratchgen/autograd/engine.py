@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from . import checks
 from .operators import F, Operators
 
 __all__ = ["Leaf", "Node", "Primitive", "Tensor", "detect_anomaly", "grad", "no_grad", "primitive", "tensor"]
@@ -306,15 +307,18 @@ class Primitive:
         try:
             out = self.forward(*raw)
         except (TypeError, ValueError, IndexError) as error:
-            raise self._explained(error, raw) from error
+            raise checks.explained(self.__name__, error, self.names, raw) from error
         if not tensors:
             return out
         if type(out) is not np.ndarray and isinstance(out, np.generic):
             out = np.asarray(out)  # NumPy turns arrays without axes into scalars
         if self.arity > 1:
-            self._refuse_mixed_precision(raw, out.dtype)
+            dtype = out.dtype
+            for value in raw:
+                if getattr(value, "dtype", dtype) is not dtype or type(value) is tuple:
+                    checks.refuse_mixed_precision(self.__name__, self.names, raw)
         if _watching:
-            _refuse_non_finite(out, f"{self} made")
+            checks.refuse_non_finite(out, f"{self} made")
         edges = []
         if mode.tracing:
             for x, rule, which in tensors:
@@ -333,26 +337,6 @@ class Primitive:
             raise TypeError(f"{self}{self.signature}: {error}") from None
         bound.apply_defaults()
         return tuple(bound.arguments.values())
-
-    def _refuse_mixed_precision(self, raw: list[Any], dtype: Any) -> None:
-        """Float arguments must agree. `dtype` is the output's: an argument that has it is in order at a glance."""
-        others = {x.dtype for x in raw if getattr(x, "dtype", dtype) is not dtype and x.dtype.kind == "f"}
-        if others and (len(others) > 1 or any(getattr(x, "dtype", None) is dtype for x in raw)):
-            raise TypeError(
-                f"{self}: the arguments mix {' and '.join(sorted(map(str, {*others, dtype})))} "
-                f"({self._described(raw)}); convert one with .astype, and write plain numbers as Python floats"
-            )
-
-    def _explained(self, error: Exception, raw: list[Any]) -> Exception:
-        if str(error).startswith(f"{self}:"):
-            return error
-        return type(error)(f"{self}: {error} ({self._described(raw)})")
-
-    def _described(self, raw: list[Any]) -> str:
-        return ", ".join(
-            f"{name} {value.dtype}{value.shape}" if hasattr(value, "dtype") else f"{name}={value!r:.60}"
-            for name, value in zip(self.names, raw)
-        )
 
     def __repr__(self) -> str:
         return self.__name__
@@ -414,7 +398,7 @@ def walk(root: Node, g: Any, create_graph: bool = False, targets: Sequence[Node]
             if getattr(step, "shape", None) != parent.shape or step.dtype is not parent.dtype:
                 step = _fitted(step, parent, node, rule)
             if _watching:
-                _refuse_non_finite(step, f"the derivative of {node.primitive} for {rule.argument} made")
+                checks.refuse_non_finite(_raw(step), f"the derivative of {node.primitive} for {rule.argument} made")
             if parent not in grads:
                 grads[parent] = step
             elif parent in mine and not create_graph:
@@ -511,10 +495,3 @@ def _fitted(step: Any, parent: Node, node: Node, rule: Rule) -> Any:
         raise ValueError(f"{where} must have shape {parent.shape}, the rule gave {step.shape}")
     axes = (*range(new), *(new + i for i, s in enumerate(stretched) if s))
     return F.reshape(F.sum(step, axes, True), parent.shape)
-
-
-def _refuse_non_finite(x: Any, what: str) -> None:
-    data = _raw(x)
-    if data.dtype.kind == "f" and not backend.host_scalar(np.isfinite(data).all()):
-        kind = "NaN" if backend.host_scalar(np.isnan(data).any()) else "infinity"
-        raise FloatingPointError(f"{what} {kind} (shape {data.shape})")
