@@ -5,6 +5,7 @@ The rules below never mention broadcasting: the walk sums a gradient back to its
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..autograd import primitive
@@ -82,7 +83,14 @@ def _one_less(y: Any) -> Any:
     return (y - 1 if y else 1) if isinstance(y, (int, float)) else where(y == 0, 1.0, y - 1)
 
 
+def _log_base(x: Any) -> Any:
+    """ln x, but 0 where x = 0. The logarithm of a plain number stays one: it must not bring its own precision."""
+    if isinstance(x, (int, float)):
+        return math.log(x) if x > 0 else 0.0 if x == 0 else math.nan
+    return log(where(x == 0, 1.0, x))
+
+
 power.vjp(
     x=lambda g, x, y: g * (y * x ** _one_less(y)),
-    y=lambda g, x, out: g * (out * log(where(x == 0, 1.0, x))),
+    y=lambda g, x, out: g * (out * _log_base(x)),
 )

@@ -1,0 +1,208 @@
+"""Probability distributions (확률 분포) whose parameters may come out of a network.
+
+Every element is a random variable of its own, and results come **per element**, in nats: the log-density of an image is
+the sum over its pixels, `p.log_prob(x).sum((1, 2, 3))`, the KL divergence of a latent vector the *sum* over its
+dimensions, never the mean. Parameters are what a network puts out without a squashing function: logits, and the
+logarithm of the variance. They may be Tensors, arrays, or plain numbers; results are Tensors.
+
+`sample` draws constants; `rsample` draws so that the gradient reaches the parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import backend
+from . import functional as F
+from .autograd import Tensor, no_grad, tensor
+
+__all__ = ["Bernoulli", "Categorical", "Normal", "kl_divergence"]
+
+Shape = int | tuple[int, ...]
+
+
+class Bernoulli:
+    """x ∈ {0, 1}, p(x = 1) = σ(logits) (베르누이 분포)."""
+
+    def __init__(self, logits: Any) -> None:
+        self.logits = _tensor(logits)
+
+    @property
+    def mean(self) -> Tensor:
+        """E[x] = σ(logits)."""
+        return F.sigmoid(self.logits)
+
+    def log_prob(self, x: Any) -> Tensor:
+        """ln p(x) = x a − ζ(a), a the logits.  Eq. 15.1 (derivations/15-decoders.md#eq-15-1)
+
+        x has the logits' shape, or one that broadcasts with it. For x between 0 and 1 this is minus a cross-entropy,
+        and no longer a density.
+        """
+        x, logits = _broadcast(x, self.logits)
+        return -F.binary_cross_entropy_with_logits(logits, x, "none")
+
+    def sample(self, rng: Any, n: Shape = ()) -> Tensor:
+        """Zeros and ones in the logits' dtype; `n` adds axes in front."""
+        chance = F.sigmoid(self.logits.data)
+        u = backend.uniform(rng, _shape(n, chance), chance)
+        return Tensor((u < chance).astype(chance.dtype))
+
+    def entropy(self) -> Tensor:
+        """H = σ(a) ζ(−a) + σ(−a) ζ(a).  Eq. 1.5 (derivations/01-likelihood.md#eq-1-5)"""
+        a = self.logits
+        return F.sigmoid(a) * F.softplus(-a) + F.sigmoid(-a) * F.softplus(a)
+
+
+class Categorical:
+    """x ∈ {0, …, K − 1}, p(x = k) = softmax(logits)ₖ (범주형 분포). Logits (…, K), finite; x integers (…)."""
+
+    def __init__(self, logits: Any) -> None:
+        self.logits = _tensor(logits)
+        if self.logits.ndim == 0:
+            raise ValueError("Categorical: logits need an axis of classes, got a single number")
+
+    @property
+    def probs(self) -> Tensor:
+        """p(x = k), along the last axis."""
+        return F.softmax(self.logits, -1)
+
+    def log_prob(self, x: Any) -> Tensor:
+        """ln p(x) = aₓ − ln Σₖ e^(aₖ).  Eq. 0.46 (derivations/00-autograd.md#eq-0-46)
+
+        x integers of shape (…), or with more axes in front. Raises `ValueError` for classes outside 0 … K − 1.
+        """
+        labels = _tensor(x).data
+        log_probs = F.log_softmax(self.logits, -1)
+        wanted = (*np.broadcast_shapes(labels.shape, log_probs.shape[:-1]), log_probs.shape[-1])
+        rows = F.reshape(F.broadcast_to(log_probs, wanted), (-1, wanted[-1]))
+        flat = np.broadcast_to(labels, wanted[:-1]).reshape(-1)
+        return F.reshape(-F.nll_loss(rows, flat, "none"), wanted[:-1])
+
+    def sample(self, rng: Any, n: Shape = ()) -> Tensor:
+        """Class numbers, by the inverse of the cumulative distribution; `n` adds axes in front."""
+        cumulative = np.cumsum(F.softmax(self.logits.data, -1), axis=-1)
+        total = cumulative[..., -1:]  # 1 up to rounding; scaled to it, u stays below
+        u = backend.uniform(rng, _shape(n, total), total)
+        return Tensor((u * total >= cumulative).sum(axis=-1))
+
+    def entropy(self) -> Tensor:
+        """H = −Σₖ pₖ ln pₖ.  Eq. 1.5 (derivations/01-likelihood.md#eq-1-5)"""
+        return -F.sum(self.probs * F.log_softmax(self.logits, -1), -1)
+
+
+class Normal:
+    """x ~ N(μ, σ²) (정규 분포), given by `mean` μ and `log_var` ln σ²; the prior N(0, I) is `Normal(0.0, 0.0)`."""
+
+    def __init__(self, mean: Any, log_var: Any) -> None:
+        self.mean = _number_or_tensor(mean)
+        self.log_var = _number_or_tensor(log_var)
+
+    @property
+    def std(self) -> Any:
+        """σ = e^(½ ln σ²): the standard deviation, not the variance."""
+        return _exp(0.5 * self.log_var)
+
+    def log_prob(self, x: Any) -> Tensor:
+        """ln p(x) = −½ (ln 2π + ln σ² + (x − μ)²/σ²).  Eq. 13.1 (derivations/13-gaussian-kl.md#eq-13-1), and as a
+        decoder's Eq. 15.3 (derivations/15-decoders.md#eq-15-3)"""
+        return -0.5 * (math.log(2 * math.pi) + self.log_var + F.square(_tensor(x) - self.mean) * _exp(-self.log_var))
+
+    def rsample(self, rng: Any = None, n: Shape = (), noise: Any = None) -> Tensor:
+        """z = μ + σ ∘ ε, ε ~ N(0, 1): the reparameterisation (재매개변수화).
+
+        Eq. 14.1 (derivations/14-reparameterisation.md#eq-14-1). `rng` draws ε, with `n` for axes in front; or it is
+        handed in as `noise`, and then the sample is a plain function of its arguments.
+        Source: D. Kingma, M. Welling, *Auto-encoding variational Bayes*, ICLR 2014.
+        """
+        if (rng is None) == (noise is None):
+            raise ValueError("Normal.rsample: give either rng or noise")
+        if noise is None:
+            like = self._like()
+            noise = Tensor(backend.normal(rng, _shape(n, like), like))
+        return self.mean + self.std * _tensor(noise)
+
+    def sample(self, rng: Any, n: Shape = ()) -> Tensor:
+        """The same numbers as constants. With both parameters plain numbers, float32 on the CPU."""
+        with no_grad():
+            return self.rsample(rng, n)
+
+    def entropy(self) -> Any:
+        """H = ½ (ln 2π + 1 + ln σ²).  Eq. 13.6 (derivations/13-gaussian-kl.md#eq-13-6)"""
+        return 0.5 * (math.log(2 * math.pi) + 1 + self.log_var)
+
+    def _like(self) -> Any:
+        """An array of the shape that μ and ln σ² have together."""
+        arrays = [x.data for x in (self.mean, self.log_var) if isinstance(x, Tensor)]
+        if not arrays:
+            return np.zeros((), np.float32)
+        return np.broadcast_to(arrays[0], np.broadcast_shapes(*(x.shape for x in arrays)))
+
+
+def kl_divergence(q: Any, p: Any) -> Any:
+    """KL(q‖p) = E_q[ln q − ln p] ≥ 0, in closed form, per element.  Eq. 1.6 (derivations/01-likelihood.md#eq-1-6)
+
+    For two distributions of one family: Bernoulli, Categorical or Normal. Raises `TypeError` for others.
+    """
+    for family, formula in _kl.items():
+        if isinstance(q, family) and isinstance(p, family):
+            return formula(q, p)
+    raise TypeError(
+        f"kl_divergence: no closed form for {type(q).__name__} and {type(p).__name__}; average ln q − ln p over samples"
+    )
+
+
+def normal_kl(q: Normal, p: Normal) -> Any:
+    """½ (σ_q²/σ_p² + (μ_q − μ_p)²/σ_p² − 1 − ln(σ_q²/σ_p²)).  Eq. 13.2 (derivations/13-gaussian-kl.md#eq-13-2), and
+    for p = N(0, 1) Eq. 13.3 (derivations/13-gaussian-kl.md#eq-13-3)"""
+    log_ratio = q.log_var - p.log_var
+    return 0.5 * (_expm1(log_ratio) - log_ratio + F.square(q.mean - p.mean) * _exp(-p.log_var))
+
+
+def bernoulli_kl(q: Bernoulli, p: Bernoulli) -> Tensor:
+    """Σ over x = 1, 0 of q(x) (ln q(x) − ln p(x)).  Eq. 1.6 (derivations/01-likelihood.md#eq-1-6)"""
+    a, b = q.logits, p.logits
+    one = F.sigmoid(a) * (F.logsigmoid(a) - F.logsigmoid(b))
+    zero = F.sigmoid(-a) * (F.logsigmoid(-a) - F.logsigmoid(-b))
+    return one + zero
+
+
+def categorical_kl(q: Categorical, p: Categorical) -> Tensor:
+    """Σₖ qₖ (ln qₖ − ln pₖ).  Eq. 1.6 (derivations/01-likelihood.md#eq-1-6)"""
+    return F.sum(q.probs * (F.log_softmax(q.logits, -1) - F.log_softmax(p.logits, -1)), -1)
+
+
+_kl: dict[type, Callable[[Any, Any], Any]] = {Normal: normal_kl, Bernoulli: bernoulli_kl, Categorical: categorical_kl}
+
+
+def _tensor(x: Any) -> Tensor:
+    if isinstance(x, Tensor):
+        return x
+    return Tensor(x) if backend.is_array(x) else tensor(x)
+
+
+def _number_or_tensor(x: Any) -> Any:
+    """Plain numbers stay plain, so that they suit arrays of any dtype and device."""
+    return float(x) if isinstance(x, (bool, int, float)) else _tensor(x)
+
+
+def _exp(x: Any) -> Any:
+    return math.exp(x) if isinstance(x, float) else F.exp(x)
+
+
+def _expm1(x: Any) -> Any:
+    return math.expm1(x) if isinstance(x, float) else F.expm1(x)
+
+
+def _broadcast(x: Any, logits: Tensor) -> tuple[Any, Tensor]:
+    if isinstance(x, (bool, int, float)) or x.shape == logits.shape:
+        return x, logits
+    shape = np.broadcast_shapes(x.shape, logits.shape)
+    return F.broadcast_to(x, shape), F.broadcast_to(logits, shape)
+
+
+def _shape(n: Shape, like: Any) -> tuple[int, ...]:
+    return (*((n,) if isinstance(n, int) else n), *like.shape)

@@ -1,0 +1,1 @@
+"""Models of the lectures: classifiers, autoencoders and latent-variable models."""

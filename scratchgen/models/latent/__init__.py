@@ -1,0 +1,7 @@
+"""Latent-variable models (잠재변수 모델): autoencoders, and the VAE in two ways: through autograd, and by hand."""
+
+from .autoencoder import Autoencoder
+from .hand_vae import HandVAE
+from .vae import VAE
+
+__all__ = ["VAE", "Autoencoder", "HandVAE"]

@@ -1,0 +1,17 @@
+"""Layers with parameters, in PyTorch's shape: `from scratchgen import nn`."""
+
+from . import init
+from .activations import ELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from .containers import ModuleList, Sequential
+from .convolution import Conv2d, ConvTranspose2d, MaskedConv2d
+from .layers import Dropout, Embedding, Flatten, Linear, Reshape
+from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
+from .module import Module, Parameter
+from .normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+
+__all__ = [
+    "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
+    "Dropout", "ELU", "Embedding", "Flatten", "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "MSELoss", "MaskedConv2d",
+    "Module", "ModuleList", "Parameter", "ReLU", "Reshape", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
+    "init",
+]  # fmt: skip

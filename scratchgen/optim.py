@@ -1,0 +1,378 @@
+"""Descent: what a gradient does to the parameters, and how large a step it takes.
+
+    optimizer = optim.Adam(model.parameters(), lr=1e-3)
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+
+An optimizer moves its parameters into **one flat buffer**, of which each `parameter.data` becomes a view, and gives
+each leaf a place in a second one for its gradient. An update is then a few lines over long vectors, run chunk by chunk
+so that a chunk and its temporaries stay in the cache. In the formulas θ is a parameter, g its gradient, and t counts
+its steps.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import numbers
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from . import backend
+from .autograd import Tensor
+from .autograd.engine import Leaf
+
+__all__ = [
+    "SGD", "Adam", "AdamW", "ExponentialMovingAverage", "Optimizer", "RMSprop", "clip_grad_norm", "cosine_decay",
+    "exponential_decay", "step_decay", "warm_up",
+]  # fmt: skip
+
+CHUNK = 1 << 15  # elements: 128 KiB of float32. Half or twice as many cost up to a third more.
+
+
+class Optimizer:
+    """One flat buffer each for values, gradients and `moments` (whatever else an update rule remembers).
+
+    A subclass says in `update` what happens to one chunk. Its settings are its attributes that are plain numbers: they
+    may be changed between steps (`optimizer.lr = …`) and are saved with the state. A parameter without gradient is
+    skipped, and its t does not advance.
+
+    Since gradients have a fixed place, `parameter.grad` is overwritten by the next backward pass after `zero_grad`:
+    take a copy to keep it. Two optimizers may share parameters; each step is right, and costs one copy more.
+
+    Raises `ValueError` where there are no parameters or they mix dtypes or devices, `TypeError` for what is no leaf.
+    """
+
+    lr: float
+
+    def __init__(self, parameters: Iterable[Tensor], moments: tuple[str, ...] = ()) -> None:
+        self.parameters = _unique(parameters)
+        name = type(self).__name__
+        if not self.parameters:
+            raise ValueError(f"{name}: no parameters were given (a generator can be used only once)")
+        for i, p in enumerate(self.parameters):
+            if not isinstance(p, Tensor) or (p.node is not None and p.node.primitive is not None):
+                raise TypeError(f"{name}: expected leaf tensors, parameter {i} is {p!r:.80}")
+        kinds = {f"{p.dtype} on {p.device}": None for p in self.parameters}
+        if len(kinds) > 1:
+            raise ValueError(f"{name}: the parameters are {' and '.join(kinds)}; make one optimizer for each kind")
+
+        ends = np.cumsum([0, *(p.size for p in self.parameters)]).tolist()
+        self._places = list(itertools.pairwise(ends))
+        self._flat = [np.zeros_like(self.parameters[0].data, shape=(ends[-1],)) for _ in range(2 + len(moments))]
+        self._moments = dict(zip(moments, self._flat[2:]))
+        self._values = self._views(self._flat[0])
+        self._homes = self._views(self._flat[1])
+        self._steps = [0] * len(self.parameters)
+        self._gather()
+
+    def _views(self, flat: Any) -> list[Any]:
+        return [flat[a:b].reshape(p.shape) for (a, b), p in zip(self._places, self.parameters)]
+
+    def update(self, t: int, p: Any, g: Any, *moments: Any) -> None:
+        """Change the chunk `p` of the values, and the moments', in place; `g` is to be left as it is."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        self._gather()
+        for start, stop, t in self._runs():
+            for part in _chunks(start, stop, self._flat[0]):
+                self.update(t, *(array[part] for array in self._flat))
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: they become None."""
+        for p in self.parameters:
+            if p.requires_grad:
+                p.grad = None
+
+    def _gather(self) -> None:
+        """Bring home the values and gradients that were put elsewhere: at first all of them; later what the user, or
+        another optimizer of the same parameter, assigned anew."""
+        for i, (p, value, home) in enumerate(zip(self.parameters, self._values, self._homes)):
+            if p.data is not value:
+                self._refuse_change(i, p.data, value)
+                value[...] = p.data
+                p.data = value
+                if isinstance(p.node, Leaf):
+                    p.node.home = home
+            if p.grad is not None and p.grad.data is not home:
+                home[...] = p.grad.data
+
+    def _refuse_change(self, i: int, new: Any, old: Any) -> None:
+        was, now = ((x.shape, str(x.dtype), backend.device_of(x)) for x in (old, new))
+        if was != now:
+            raise ValueError(
+                f"{type(self).__name__}: parameter {i} was {was} and is now {now}; move or convert a model first, and "
+                "then make its optimizer"
+            )
+
+    def _runs(self) -> list[tuple[int, int, int]]:
+        """Neighbours that have a gradient and the same t, joined: as (start, stop, t)."""
+        runs: list[tuple[int, int, int]] = []
+        for i, (p, (start, stop)) in enumerate(zip(self.parameters, self._places)):
+            if p.grad is None:
+                continue
+            self._steps[i] = t = self._steps[i] + 1
+            if runs and runs[-1][1:] == (start, t):
+                start = runs.pop()[0]
+            runs.append((start, stop, t))
+        return runs
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on apart from the parameters: settings, step counts, moments. Numbers and
+        host arrays only."""
+        arrays = {name: backend.to_host(array).copy() for name, array in self._moments.items()}
+        return {**self._settings(), "steps": np.array(self._steps), **arrays}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict`, bit for bit. Raises `ValueError` that lists every difference; then nothing has
+        been changed."""
+        mine = self.state_dict()
+        differences = [f"{name}: missing" for name in mine if name not in state]
+        differences += [f"{name}: unknown here" for name in state if name not in mine]
+        for name in ("steps", *self._moments):
+            expected, got = mine[name], np.asarray(state.get(name, mine[name]))
+            if (expected.shape, expected.dtype) != (got.shape, got.dtype):
+                differences.append(f"{name}: expected {expected.dtype}{expected.shape}, got {got.dtype}{got.shape}")
+        if differences:
+            raise ValueError(f"{type(self).__name__}.load_state_dict:\n  " + "\n  ".join(differences))
+        for name in self._settings():
+            setattr(self, name, np.asarray(state[name]).item())
+        self._steps = np.asarray(state["steps"]).tolist()
+        for name, array in self._moments.items():
+            array[...] = backend.to_device(np.asarray(state[name]), backend.device_of(array))
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, numbers.Number)}
+
+
+class SGD(Optimizer):
+    """θ ← θ − lr·g (경사 하강법). With momentum u ← μ u + g,  θ ← θ − lr·u;  Nesterov's: θ ← θ − lr·(g + μ u).
+
+    Weight decay λ adds λθ to g. Source: I. Sutskever et al., *On the importance of initialization and momentum in deep
+    learning*, ICML 2013.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov=True needs a momentum above 0")
+        super().__init__(parameters, ("velocity",) if momentum else ())
+        self.lr = lr
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.nesterov = nesterov
+
+    def update(self, t: int, p: Any, g: Any, *moments: Any) -> None:
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        for u in moments:
+            u *= self.momentum
+            u += g
+            g = g + self.momentum * u if self.nesterov else u
+        p -= float(self.lr) * g
+
+
+class RMSprop(Optimizer):
+    """v ← α v + (1 − α) g²,  θ ← θ − lr·g / (√v + ε).
+
+    Source: G. Hinton, *Neural networks for machine learning*, lecture 6e, 2012.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8) -> None:
+        super().__init__(parameters, ("v",))
+        self.lr = lr
+        self.alpha = alpha
+        self.eps = eps
+
+    def update(self, t: int, p: Any, g: Any, *moments: Any) -> None:
+        (v,) = moments
+        v *= self.alpha
+        v += (1 - self.alpha) * (g * g)
+        size = np.sqrt(v)
+        size += self.eps
+        p -= float(self.lr) * g / size
+
+
+class Adam(Optimizer):
+    """m ← β₁m + (1 − β₁)g,  v ← β₂v + (1 − β₂)g²,  θ ← θ − lr·m̂ / (√v̂ + ε),  m̂ = m/(1 − β₁ᵗ),  v̂ = v/(1 − β₂ᵗ).
+
+    Weight decay λ adds λθ to g. Source: D. Kingma, J. Ba, *Adam: a method for stochastic optimization*, ICLR 2015.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, ("m", "v"))
+        self.lr = lr
+        self.beta1, self.beta2 = betas
+        self.eps = eps
+        self.weight_decay = weight_decay
+
+    def update(self, t: int, p: Any, g: Any, *moments: Any) -> None:
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        self.descend(t, p, g, *moments)
+
+    def descend(self, t: int, p: Any, g: Any, m: Any, v: Any) -> None:
+        """The step itself. `m` and `v` are kept without their factors (1 − β), as m/(1 − β₁) and v/(1 − β₂): the
+        factors join the corrections 1 − βᵗ in two plain numbers, which saves a quarter of the time.
+
+            m̂ / (√v̂ + ε) = a·m / (√v/c + ε) = a·c·m / (√v + c·ε)
+        """
+        a = (1 - self.beta1) / (1 - self.beta1**t)
+        c = math.sqrt((1 - self.beta2**t) / (1 - self.beta2))
+        m *= self.beta1
+        m += g
+        v *= self.beta2
+        v += g * g
+        size = np.sqrt(v)
+        size += c * self.eps
+        change = np.divide(m, size, out=size)
+        change *= float(self.lr) * a * c
+        p -= change
+
+
+class AdamW(Adam):
+    """Adam whose weight decay does not pass through its moments: first θ ← (1 − lr·λ)θ, then Adam's step.
+
+    Source: I. Loshchilov, F. Hutter, *Decoupled weight decay regularization*, ICLR 2019.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def update(self, t: int, p: Any, g: Any, *moments: Any) -> None:
+        p *= 1 - float(self.lr) * self.weight_decay
+        self.descend(t, p, g, *moments)
+
+
+# ----------------------------------------------------------------------------------------- around the update rules
+def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """g ← g · min(1, max_norm / ‖g‖) in place, ‖g‖ over all parameters together; returns ‖g‖ as it was.
+
+    Raises `FloatingPointError` if the norm is not finite. Source: R. Pascanu, T. Mikolov, Y. Bengio, *On the
+    difficulty of training recurrent neural networks*, ICML 2013.
+    """
+    grads = [p.grad.data for p in _unique(parameters) if p.grad is not None]
+    if not grads:
+        return 0.0
+    norm = math.sqrt(backend.host_scalar(sum(np.sum(g * g, dtype=np.float64) for g in grads)))
+    if not math.isfinite(norm):
+        raise FloatingPointError(f"clip_grad_norm: the gradient's norm is {norm}; sg.detect_anomaly() finds its origin")
+    if norm > max_norm:
+        for g in grads:
+            g *= max_norm / norm
+    return norm
+
+
+class ExponentialMovingAverage:
+    """θ̄ ← d θ̄ + (1 − d) θ: weights averaged over about the last 1 / (1 − d) steps (지수 이동 평균).
+
+        average.update()              # after each step
+        with average.applied(): …     # the model with the averaged weights
+
+    Buffers (batch norm's running statistics) stay the model's own.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], decay: float = 0.999) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f"ExponentialMovingAverage: decay must lie in [0, 1), got {decay}")
+        self.parameters = _unique(parameters)
+        self.decay = decay
+        self.averages = [p.data.copy() for p in self.parameters]
+
+    def update(self) -> None:
+        """Move the averages towards the parameters as they are now."""
+        for average, p in zip(self.averages, self.parameters):
+            old, new = average.reshape(-1), p.data.reshape(-1)
+            for part in _chunks(0, p.size, old):
+                old[part] += (1 - self.decay) * (new[part] - old[part])
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Inside the block the parameters hold the averages; afterwards they are as before."""
+        values = [p.data.copy() for p in self.parameters]
+        self._write(self.averages)
+        try:
+            yield
+        finally:
+            self._write(values)
+
+    def _write(self, arrays: list[Any]) -> None:
+        for p, array in zip(self.parameters, arrays):
+            p.data[...] = array
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """The averages as host arrays, by the position of their parameter."""
+        return {str(i): backend.to_host(average).copy() for i, average in enumerate(self.averages)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict`; raises `ValueError` where a number of arrays or a shape differs."""
+        expected = {name: array.shape for name, array in self.state_dict().items()}
+        got = {name: np.shape(array) for name, array in state.items()}
+        if got != expected:
+            raise ValueError(f"ExponentialMovingAverage.load_state_dict: expected shapes {expected}, got {got}")
+        for i, average in enumerate(self.averages):
+            average[...] = backend.to_device(np.asarray(state[str(i)]), backend.device_of(average))
+
+
+# ------------------------------------------------------------------------------------------ learning-rate schedules
+# A schedule is a function from the time (in epochs, or steps; fractions are fine) to a factor:
+#     optimizer.lr = 1e-3 * schedule(epoch)
+Schedule = Callable[[float], float]
+
+
+def step_decay(every: float, factor: float = 0.1) -> Schedule:
+    """factor^⌊t / every⌋."""
+    return lambda t: factor ** (t // every)
+
+
+def exponential_decay(factor: float) -> Schedule:
+    """factorᵗ."""
+    return lambda t: factor**t
+
+
+def cosine_decay(total: float, floor: float = 0.0) -> Schedule:
+    """floor + (1 − floor)·(1 + cos(π t / total)) / 2, then floor.
+
+    Source: I. Loshchilov, F. Hutter, *SGDR: stochastic gradient descent with warm restarts*, ICLR 2017.
+    """
+    return lambda t: floor + (1 - floor) * (1 + math.cos(math.pi * min(t / total, 1.0))) / 2
+
+
+def warm_up(duration: float, then: Schedule = lambda t: 1.0) -> Schedule:
+    """t / duration up to 1, then `then(t − duration)`. With whole steps, count from 1: at t = 0 the factor is 0."""
+    return lambda t: t / duration if t < duration else then(t - duration)
+
+
+def _unique(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Each parameter once, in order: a shared one may have been listed twice."""
+    return list({id(p): p for p in parameters}.values())
+
+
+def _chunks(start: int, stop: int, like: Any) -> Iterator[slice]:
+    """start … stop in parts that fit a CPU's cache; on a GPU, in one piece."""
+    length = CHUNK if backend.device_of(like) == "cpu" else max(stop - start, 1)
+    return (slice(i, min(i + length, stop)) for i in range(start, stop, length))

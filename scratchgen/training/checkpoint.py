@@ -1,0 +1,67 @@
+"""Checkpoints: one `.npz` file of plain arrays and one JSON text, never pickle.
+
+A file appears whole or not at all: it is written under another name and then put in place in a single step of the
+file system. It is read whole before anything is changed, and every member carries a checksum.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CheckpointError", "load", "save"]
+
+FORMAT = 1
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be used; the message says why and what to do."""
+
+
+def save(path: str | os.PathLike[str], arrays: Mapping[str, Any], facts: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Write named arrays, JSON-able facts and the run's configuration to `path`, atomically."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"format": FORMAT, "config": config, "facts": facts})
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(draft, "wb") as file:
+            np.savez(file, **{"json": np.array(text)}, **arrays)
+            file.flush()
+            os.fsync(file.fileno())  # the numbers are on the disk before the name points at them
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike[str], config: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the facts in `path`; raises `CheckpointError` unless it is whole and of this very configuration."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        content = json.loads(str(arrays.pop("json")))
+        version, theirs, facts = content["format"], content["config"], content["facts"]
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no checkpoint to resume from; run once without --resume") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise CheckpointError(
+            f"{path}: not a whole checkpoint ({type(error).__name__}: {error}); delete it and train again without --resume"
+        ) from error
+    if version != FORMAT:
+        raise CheckpointError(f"{path}: written in format {version}, this program reads format {FORMAT}; train again")
+    ours = json.loads(json.dumps(dict(config)))  # as JSON would give it back: tuples are lists
+    differing = [
+        f"{name} was {theirs.get(name, 'absent')!r}, is now {ours.get(name, 'absent')!r}"
+        for name in sorted({*ours, *theirs})
+        if ours.get(name) != theirs.get(name)
+    ]
+    if differing:
+        raise CheckpointError(f"{path}: of another run ({'; '.join(differing)}); use the same options, or another --out")
+    return arrays, facts

@@ -1,0 +1,190 @@
+"""The training loop.
+
+A model gives its loss as a function of a minibatch and a random generator:
+
+    loss(*batch, rng) -> (Tensor to be minimised, {name: number to be shown})
+
+and the loop does the rest: minibatches in a new order every epoch, one optimizer step each, progress, validation, the
+best weights so far, pictures, and after every epoch a checkpoint from which `resume` continues bit for bit. All that
+changes on the way is in one object, the `Run`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .. import backend
+from ..autograd import Tensor, detect_anomaly, no_grad
+from ..data import minibatches
+from ..nn import Module
+from . import checkpoint as checkpoints
+
+__all__ = ["Run", "evaluate", "train"]
+
+Loss = Callable[..., tuple[Tensor, dict[str, Any]]]
+Metrics = dict[str, float]
+
+
+@dataclass
+class Run:
+    """Everything that changes while a model learns."""
+
+    model: Module
+    optimizer: Any
+    rng: np.random.Generator
+    epoch: int = 0  # finished epochs
+    step: int = 0  # finished optimizer steps
+    history: dict[str, list[Metrics]] = field(default_factory=lambda: {"train": [], "validation": []})
+    best: dict[str, Any] = field(default_factory=dict)  # the weights with the lowest loss so far (validation, if there is one)
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss by which epochs are compared: of the validation data, or else of the training data."""
+        return [metrics["loss"] for metrics in self.history["validation"] or self.history["train"]]
+
+    def save(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
+        """Write all of this to `path` (see `scratchgen.training.checkpoint`)."""
+        parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best}
+        arrays = {f"{part}/{name}": value for part, state in parts.items() for name, value in state.items()}
+        facts = {"epoch": self.epoch, "step": self.step, "history": self.history, "rng": self.rng.bit_generator.state}
+        checkpoints.save(path, arrays, facts, config)
+
+    def restore(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
+        """Become the run that `save` wrote; raises `CheckpointError`, and then nothing has changed."""
+        arrays, facts = checkpoints.load(path, config)
+        parts: dict[str, dict[str, Any]] = {"model": {}, "optimizer": {}, "best": {}}
+        for name, value in arrays.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = value
+        self.model.load_state_dict(parts["model"])
+        self.optimizer.load_state_dict(parts["optimizer"])
+        self.best = parts["best"]
+        self.epoch, self.step, self.history = facts["epoch"], facts["step"], facts["history"]
+        self.rng.bit_generator.state = facts["rng"]
+
+
+def train(
+    run: Run,
+    loss: Loss,
+    data: Sequence[np.ndarray],
+    *,
+    epochs: int,
+    batch_size: int = 128,
+    validation: Sequence[np.ndarray] | None = None,
+    callbacks: Sequence[Callable[[Run], None]] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    config: dict[str, Any] | None = None,
+    resume: bool = False,
+    title: str = "training",
+) -> Run:
+    """Minimise `loss` over `data`, a sequence of arrays with one row per example, until `epochs` epochs are finished.
+
+    `config` says what defines the run: a checkpoint of another one is refused. Raises `CheckpointError` for a checkpoint that
+    cannot be resumed, and `FloatingPointError`, naming the step and the primitive, at the first NaN or infinity.
+    """
+    if resume and checkpoint is None:
+        raise ValueError("train: resume=True needs checkpoint=, the file to continue from")
+    if resume and checkpoint is not None:
+        run.restore(checkpoint, config or {})
+    examples = len(data[0])
+    bar = tqdm(
+        desc=title, total=epochs * examples, initial=run.epoch * examples, unit=" images", unit_scale=True, disable=None
+    )
+    with bar:
+        while run.epoch < epochs:
+            run.model.train()
+            means = _Means()
+            for batch in minibatches(*data, batch_size=batch_size, rng=run.rng):
+                means.add(_step(run, loss, batch), len(batch[0]))
+                if bar.update(len(batch[0])):  # it has just been redrawn
+                    bar.set_postfix_str(means.text(), refresh=False)
+            run.history["train"].append(means.values())
+            if validation is not None:
+                run.history["validation"].append(evaluate(run.model, loss, validation))
+            if run.losses[-1] == min(run.losses):
+                run.best = run.model.state_dict()
+            run.epoch += 1
+            for callback in callbacks:
+                callback(run)
+            if checkpoint is not None:
+                run.save(checkpoint, config or {})
+    return run
+
+
+def evaluate(model: Module, loss: Loss, data: Sequence[np.ndarray], batch_size: int = 500, seed: int = 0) -> Metrics:
+    """The mean metrics over `data`, with the model in use mode. Always with the same noise, so that epochs compare."""
+    rng = np.random.default_rng(seed)
+    means = _Means()
+    model.eval()
+    with no_grad():
+        for start in range(0, len(data[0]), batch_size):
+            batch = [x[start : start + batch_size] for x in data]
+            value, metrics = loss(*batch, rng)
+            means.add({"loss": value.data, **metrics}, len(batch[0]))
+    return means.values()
+
+
+def _step(run: Run, loss: Loss, batch: Sequence[Any]) -> dict[str, Any]:
+    """One step downhill on one minibatch."""
+    before = run.rng.bit_generator.state
+    with np.errstate(all="ignore"):  # a number that is not finite is looked for here, and not warned about there
+        run.optimizer.zero_grad()
+        value, metrics = loss(*batch, run.rng)
+        value.backward()
+        if not (math.isfinite(value.item()) and _finite_gradients(run.model)):
+            run.rng.bit_generator.state = before
+            _stop(run, loss, batch)
+    run.optimizer.step()
+    run.step += 1
+    return {"loss": value.data, **metrics}
+
+
+def _finite_gradients(model: Module) -> bool:
+    """Whether every gradient is finite: a NaN or an infinity anywhere makes the sum of squares one."""
+    squares = [np.vdot(p.grad.data, p.grad.data) for p in model.parameters() if p.grad is not None]
+    return math.isfinite(backend.host_scalar(sum(squares[1:], squares[0])))
+
+
+def _stop(run: Run, loss: Loss, batch: Sequence[Any]) -> None:
+    """Repeat the step that went wrong with every primitive watched, and say which one it was."""
+    where = f"training stopped at step {run.step + 1} (epoch {run.epoch + 1})"
+    remedy = "the weights are as before this step; try a smaller learning rate, or look at this minibatch"
+    try:
+        with detect_anomaly():
+            loss(*batch, run.rng)[0].backward()
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{where}: {error}; {remedy}") from error
+    raise FloatingPointError(f"{where}: the gradients are finite, but too large to be squared; {remedy}")
+
+
+class _Means:
+    """Means of metrics over minibatches, weighted by their sizes. The sums stay on the device until they are read."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Any] = {}
+        self.count = 0
+
+    def add(self, metrics: dict[str, Any], examples: int) -> None:
+        for name, value in metrics.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value * examples
+        self.count += examples
+
+    def values(self) -> Metrics:
+        """Each mean as a Python number."""
+        return {
+            name: (backend.host_scalar(total) if backend.is_array(total) else float(total)) / self.count
+            for name, total in self.sums.items()
+        }
+
+    def text(self) -> str:
+        """For the progress bar: what the model shows, without the loss where there is anything else."""
+        values = self.values()
+        loss = values.pop("loss")
+        return ", ".join(f"{name} {value:.2f}" for name, value in (values or {"loss": loss}).items())
