@@ -11,6 +11,7 @@ its steps.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import numbers
@@ -275,15 +276,17 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     Raises `FloatingPointError` if the norm is not finite. Source: R. Pascanu, T. Mikolov, Y. Bengio, *On the
     difficulty of training recurrent neural networks*, ICML 2013.
     """
-    grads = [p.grad.data for p in _unique(parameters) if p.grad is not None]
+    grads = [(p, p.grad.data) for p in _unique(parameters) if p.grad is not None]
     if not grads:
         return 0.0
-    norm = math.sqrt(backend.host_scalar(sum(np.sum(g * g, dtype=np.float64) for g in grads)))
+    squares = [np.sum(g * g, dtype=np.float64) for _, g in grads]
+    norm = math.sqrt(backend.host_scalar(functools.reduce(np.add, squares)))
     if not math.isfinite(norm):
         raise FloatingPointError(f"clip_grad_norm: the gradient's norm is {norm}; sg.detect_anomaly() finds its origin")
     if norm > max_norm:
-        for g in grads:
+        for p, g in grads:
             g *= max_norm / norm
+            p.grad = Tensor(g)  # the same array, or a new scalar: NumPy's cannot be written to
     return norm
 
 

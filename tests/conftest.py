@@ -13,15 +13,6 @@ hypothesis.settings.register_profile("scratchgen", derandomize=True, deadline=No
 hypothesis.settings.load_profile("scratchgen")
 
 
-def pytest_configure(config):
-    for marker in (
-        "equation(*ids): the equations of derivations/ that this test proves",
-        "ledger(*ids): the errata and claims of the lectures that this test makes executable",
-        "gpu: needs a CUDA device (pick these with -m gpu)",
-    ):
-        config.addinivalue_line("markers", marker)
-
-
 _no_gpu = pytest.mark.skipif(not backend.cuda_available(), reason="CuPy with a CUDA device is not available here")
 
 

@@ -12,7 +12,7 @@ EVIDENCE = (0.0, 2.0)
 POSTERIOR = (1.0, 0.5)
 ENCODER = (0.3, 0.8)  # a deliberately bad one: with it S0's formula gives −3.1743 (erratum E1)
 
-Z = np.linspace(-15, 15, 6001)
+Z = np.linspace(-30, 30, 12001)
 
 
 def log_normal(x, mean, variance):

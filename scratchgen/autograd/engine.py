@@ -272,6 +272,7 @@ class Primitive:
         if len(set(known)) < len(known):
             raise TypeError(f"{self}: an argument may not be called out or which; rules use these names")
         self.scope = {name: position for position, name in enumerate(known)}
+        self.defaults = [(name, parameter.default) for name, parameter in self.signature.parameters.items()]
         self.arity = len(self.names)
         self.offers_shapes = False
         self.rules: list[Rule | None] = [None] * self.arity
@@ -331,12 +332,15 @@ class Primitive:
 
     def _complete(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """All arguments in order, with defaults."""
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self}{self.signature}: {error}") from None
-        bound.apply_defaults()
-        return tuple(bound.arguments.values())
+        missing = inspect.Parameter.empty
+        rest = [kwargs.get(name, default) for name, default in self.defaults[len(args) :]]
+        misfit = len(args) > self.arity or not kwargs.keys() <= set(self.names[len(args) :])
+        if misfit or any(value is missing for value in rest):
+            try:
+                self.signature.bind(*args, **kwargs)  # slow, but it says what is wrong
+            except TypeError as error:
+                raise TypeError(f"{self}{self.signature}: {error}") from None
+        return (*args, *rest)
 
     def __repr__(self) -> str:
         return self.__name__

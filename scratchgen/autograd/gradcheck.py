@@ -147,9 +147,11 @@ def _cotangent(rng: np.random.Generator, y: Any) -> Tensor:
 def _gradients(outputs: Any, seeds: Any, nodes: list[Any], create_graph: bool = False) -> dict[Node, Any]:
     """∂ Σ⟨seed, output⟩ / ∂node by the backward walk."""
     pairs = [(y, v) for y, v in zip(outputs, seeds) if y.requires_grad]
-    y, v = pairs[0]
-    for other, w in pairs[1:]:
-        y, v = (F.sum(y * v) if other is pairs[1][0] else y) + F.sum(other * w), Tensor(np.ones_like(y.data, shape=()))
+    if len(pairs) == 1:
+        y, v = pairs[0]
+    else:
+        y = sum(F.sum(y * v) for y, v in pairs)
+        v = Tensor(np.ones_like(y.data))
     return walk(y.node, v if create_graph else v.data, create_graph, nodes)
 
 

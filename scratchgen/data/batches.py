@@ -10,11 +10,11 @@ from .. import backend
 __all__ = ["minibatches"]
 
 
-def minibatches(*arrays: Any, batch_size: int, rng: Any = None, drop_last: bool = False) -> Iterator[Any]:
+def minibatches(*arrays: Any, batch_size: int, rng: Any = None, drop_last: bool = False) -> Iterator[tuple[Any, ...]]:
     """One epoch (에폭) over the rows of `arrays`, `batch_size` at a time: every row once.
 
         for x, y in minibatches(images, labels, batch_size=100, rng=rng): …
-        for x in minibatches(images, batch_size=100): …        # one array: batches, not 1-tuples
+        for (x,) in minibatches(images, batch_size=100): …        # a batch is a tuple, of one array too
 
     With `rng` the rows come in a fresh random order, the same for all arrays, as copies; without, in their own order,
     as views. The last batch is short where `batch_size` does not divide N, or left out with `drop_last`.
@@ -32,11 +32,10 @@ def minibatches(*arrays: Any, batch_size: int, rng: Any = None, drop_last: bool 
     return _batches(arrays, order, range(0, stop, batch_size), batch_size)
 
 
-def _batches(arrays: tuple[Any, ...], order: Any, starts: range, batch_size: int) -> Iterator[Any]:
+def _batches(arrays: tuple[Any, ...], order: Any, starts: range, batch_size: int) -> Iterator[tuple[Any, ...]]:
     for start in starts:
         rows: Any = slice(start, start + batch_size)
         if order is None:
-            batch = tuple(array[rows] for array in arrays)
+            yield tuple(array[rows] for array in arrays)
         else:
-            batch = tuple(array[backend.to_device(order[rows], backend.device_of(array))] for array in arrays)
-        yield batch if len(batch) > 1 else batch[0]
+            yield tuple(array[backend.to_device(order[rows], backend.device_of(array))] for array in arrays)

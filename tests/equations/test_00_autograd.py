@@ -73,7 +73,7 @@ def counted():
 
 @pytest.mark.equation("0.6", "0.7")
 def test_the_walk_runs_each_rule_once_per_edge():
-    """Eqs. 0.6 and 0.7: sixty diamonds have 2⁶⁰ paths and 120 edges; the walk takes 120 steps, for one leaf or for many."""
+    """Eqs. 0.6 and 0.7: sixty diamonds have 2⁶⁰ paths and 120 edges; the walk takes 120 steps."""
     half_sum, calls = counted()
     v = rng.normal(size=3)
     x = y = sg.tensor(rng.normal(size=3), requires_grad=True)

@@ -8,8 +8,19 @@ from hypothesis import strategies as st
 from scratchgen.models.latent import HandVAE
 
 from ..linear_gaussian import (
-    ENCODER, LOG_EVIDENCE, POSTERIOR, PRIOR, X, Z, elbo, expect, kl, log_joint, log_likelihood, log_normal,
-)  # fmt: skip
+    ENCODER,
+    LOG_EVIDENCE,
+    POSTERIOR,
+    PRIOR,
+    X,
+    Z,
+    elbo,
+    expect,
+    kl,
+    log_joint,
+    log_likelihood,
+    log_normal,
+)
 
 encoders = given(st.floats(-3, 4), st.floats(0.1, 4))
 
@@ -34,7 +45,7 @@ def test_the_elbo_is_a_lower_bound(mean, variance):
 @pytest.mark.ledger("C-ELBO")
 @pytest.mark.equation("12.3", "12.4", "12.7")
 def test_three_forms_of_one_number(mean, variance):
-    """Eqs. 12.3, 12.4 and 12.7: evidence less KL to the posterior = reconstruction less KL to the prior = energy + entropy."""
+    """Eqs. 12.3, 12.4 and 12.7: evidence − KL(q‖posterior) = reconstruction − KL(q‖prior) = −energy + entropy."""
     q = (mean, variance)
     gap = LOG_EVIDENCE - kl(q, POSTERIOR)
     loss_form = expect(log_likelihood(Z), *q) - 0.5 * (mean**2 + variance - 1 - np.log(variance))

@@ -78,7 +78,7 @@ def test_the_entropy_is_minus_the_mean_log_density(mean, variance):
 @pytest.mark.equation("13.3", "14.1")
 @pytest.mark.parametrize(("mean", "variance"), [(0.3, 0.4), (-1.0, 2.0)])
 def test_the_sampler_has_the_distribution_that_the_closed_form_speaks_of(mean, variance):
-    """Eqs. 13.3 and 14.1 together: a Monte-Carlo KL through `sample` lies within four standard errors of the closed form.
+    """Eqs. 13.3 and 14.1: a Monte-Carlo KL through `sample` lies within four standard errors of the closed form.
 
     With the variance as the standard deviation (bug B1) it would be off by ½(σ² − 1)², a hundred standard errors.
     """

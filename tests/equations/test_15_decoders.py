@@ -50,7 +50,9 @@ def test_normal_and_its_two_slopes():
 
 
 N, PIXELS, HIDDEN, LATENT = 7, 6, 5, 3
-SHAPES = {1: (HIDDEN, PIXELS), 2: (LATENT, HIDDEN), 3: (LATENT, HIDDEN), 4: (HIDDEN, LATENT), 5: (PIXELS, HIDDEN), 6: (PIXELS, HIDDEN)}
+ENCODER = {1: (HIDDEN, PIXELS), 2: (LATENT, HIDDEN), 3: (LATENT, HIDDEN)}
+DECODER = {4: (HIDDEN, LATENT), 5: (PIXELS, HIDDEN), 6: (PIXELS, HIDDEN)}
+SHAPES = {**ENCODER, **DECODER}
 
 
 @pytest.mark.parametrize("decoder", ["bernoulli", "normal, fixed variance", "normal, learned variance"])

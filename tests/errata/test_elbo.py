@@ -4,8 +4,20 @@ import numpy as np
 import pytest
 
 from ..linear_gaussian import (
-    ENCODER, EVIDENCE, LOG_EVIDENCE, POSTERIOR, PRIOR, X, Z, elbo, expect, kl, log_joint, log_likelihood, log_normal,
-)  # fmt: skip
+    ENCODER,
+    EVIDENCE,
+    LOG_EVIDENCE,
+    POSTERIOR,
+    PRIOR,
+    X,
+    Z,
+    elbo,
+    expect,
+    kl,
+    log_joint,
+    log_likelihood,
+    log_normal,
+)
 
 log_q, log_posterior = log_normal(Z, *ENCODER), log_normal(Z, *POSTERIOR)
 
@@ -60,7 +72,8 @@ def test_e6_samples_from_the_encoder_want_weights():
     # In d independent dimensions both are products of d such factors, so the error is a power.
     z = np.random.default_rng(6).normal(POSTERIOR[0], POSTERIOR[1] ** 0.5, size=(200_000, 3))
     sample = np.exp(log_likelihood(z).sum(1))
-    assert abs(sample.mean() / right**3 - 2.25**3) < 4 * sample.std() / right**3 / len(z) ** 0.5 + 0.02
+    assert abs(sample.mean() - slide**3) < 4 * sample.std() / len(z) ** 0.5
+    assert slide**3 / right**3 == pytest.approx(2.25**3, rel=2e-3)
 
 
 @pytest.mark.ledger("E14")

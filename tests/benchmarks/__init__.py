@@ -1,0 +1,1 @@
+"""Ratios against other libraries, run by hand: `python -m tests.benchmarks.run`. Never collected by pytest."""
