@@ -92,6 +92,9 @@ def check_markdown(page):
         complaints.append("a lonely dollar sign")
     if any(indent and kind == "math" for indent, kind, _ in FENCE.findall(page.text)):
         complaints.append("a math fence is indented: GitHub takes it for a list")
+    for table in re.findall(r"(?:^\|.*\n)+", prose, re.MULTILINE):
+        if len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) > 1:
+            complaints.append(f"the rows of the table {table.splitlines()[0]} differ in their number of cells")
     everything = "".join(f.tex for f in written) + prose
     complaints += [f"{macro} is refused or badly drawn by GitHub" for macro in REFUSED if macro in everything]
     return complaints
@@ -180,13 +183,19 @@ def check_citations(page, known):
 
 
 def marks(pages, marker):
-    """What the tests carry as @pytest.mark.<marker>("…", "…"), written out or in a table of cases."""
+    """What the tests carry as @pytest.mark.<marker>("…", "…"), or by a short name for pytest.mark.<marker>."""
     found = set()
     for page in pages:
-        for node in ast.walk(ast.parse(page.text)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == marker:
+        tree = list(ast.walk(ast.parse(page.text)))
+        short = {n.targets[0].id for n in tree if isinstance(n, ast.Assign) and _is_mark(n.value, marker)}
+        for node in tree:
+            if isinstance(node, ast.Call) and (_is_mark(node.func, marker) or getattr(node.func, "id", None) in short):
                 found |= {a.value for a in node.args if isinstance(a, ast.Constant)}
     return found
+
+
+def _is_mark(node, marker):
+    return isinstance(node, ast.Attribute) and ast.unparse(node) == f"pytest.mark.{marker}"
 
 
 def listed(pages, title):
@@ -220,7 +229,7 @@ def anchors(text):
 
 
 def check_links(page, root=ROOT):
-    """Every relative link and figure exists, with its anchor; so does every scratchgen name in code type."""
+    """Every relative link and figure exists, with its anchor; so does every path and scratchgen name in code type."""
     complaints = []
     prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", page.text))
     for link in re.findall(r"\]\(([^)\s]+)\)", prose) + re.findall(r'<img [^>]*src="([^"]+)"', prose):
@@ -233,6 +242,9 @@ def check_links(page, root=ROOT):
         elif anchor and target.suffix == ".md":
             text = page.text if not path else target.read_text(encoding="utf-8")
             complaints += [f"{link}: no such anchor"] * (anchor not in anchors(text))
+    for path in re.findall(r"`((?:scratchgen|tests|demos|derivations)/[\w./-]*)`", page.text):
+        if not (root / path).exists():
+            complaints.append(f"there is no {path}")
     for name in re.findall(r"`(scratchgen(?:\.\w+)+)`", page.text):
         try:
             resolve(name)

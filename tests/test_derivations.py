@@ -133,6 +133,7 @@ def test_the_good_page_is_good(katex, tmp_path):
         ("$x+1$", r"$x \tag{1}$", "refused"),
         ("$x+1$", "$$x+1$$", r"\$\$"),
         (r"a\mid b", "a|b", "splits"),
+        ("| | rule |", "| | rule | edge |", "number of cells"),
         ("```math\na_1 \\\\ b^{2}\n```", "  ```math\n  a_1\n  ```", "indented"),
     ],
 )
@@ -173,6 +174,7 @@ def test_a_number_on_two_pages_is_caught():
         ("(99-planted.md#eq-99-2)", "(98-missing.md)", "leads nowhere"),
         ("$x+1$", "![a figure](figures/none.svg)", "leads nowhere"),
         ("$x+1$", "`scratchgen.functional.nothing`", "there is no"),
+        ("$x+1$", "`tests/test_nothing.py`", "there is no"),
     ],
 )
 def test_broken_links_are_caught(old, new, complaint, tmp_path):
@@ -225,6 +227,8 @@ def test_equations_without_code_or_test_are_caught():
     assert any("on no page" in c for c in check_proofs([GOOD], [code, planted_text(test, '"99.2"', '"99.2", "99.9"')]))
     definition = Page(GOOD.name, f"{GOOD.text}\n## Definitions\n\nEq. 99.2.\n")
     argument = Page(GOOD.name, f"{GOOD.text}\n## Arguments\n\nEq. 99.2.\n")
+    short = Page(test.name, "eq = pytest.mark.equation\n@eq('99.1')\ndef test(): ...\ncase(marks=eq('99.2'))")
+    assert check_proofs([GOOD], [code, short]) == []
     assert check_proofs([definition], [uncited, unproved]) == []
     assert check_proofs([argument], [uncited, test]) == []
     assert check_proofs([argument], [uncited, unproved]) == [f"{GOOD.name}: no test is marked with Eq. 99.2"]

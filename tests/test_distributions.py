@@ -218,6 +218,8 @@ def test_uniform_numbers_at_their_ends():
     for seed in range(50):
         logits = np.random.default_rng(seed).standard_normal(37).astype(np.float32)
         assert Categorical(logits).sample(Uniforms(0.0, largest), 2).numpy().tolist() == [0, 36]
+    middle = Categorical(np.array([-1e4, 0, -1e4], np.float32))
+    assert middle.sample(Uniforms(0.0, largest), 2).numpy().tolist() == [1, 1]
     sure = Bernoulli(np.array([1e4, -1e4], np.float32))
     for u in (0.0, largest):
         assert sure.sample(Uniforms(u, u)).numpy().tolist() == [1, 0]

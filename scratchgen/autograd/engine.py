@@ -367,7 +367,7 @@ def _raw(x: Any) -> Any:
 
 
 def _shape(x: Any) -> Any:
-    return tuple(map(np.shape, x)) if type(x) is tuple else np.shape(x)
+    return tuple(map(_shape, x)) if type(x) is tuple else getattr(x, "shape", ())
 
 
 # ---------------------------------------------------------------------------------------------------- the walk

@@ -213,7 +213,8 @@ def _slope(outputs: Callable[[np.ndarray], np.ndarray], direction: np.ndarray, v
     with np.errstate(all="ignore"):
         wide = float(v @ (ahead - behind)) / (2 * h)
         narrow = float(v @ (half_ahead - half_behind)) / h
-        noise = 4 * np.finfo(float).eps * float(np.abs(v) @ np.abs(centre)) / h
+        size = np.maximum(np.abs(centre), np.maximum(np.abs(ahead), np.abs(behind)))
+        noise = 4 * np.finfo(float).eps * float(np.abs(v) @ size) / h
         right = float(v @ (half_ahead - centre)) / (h / 2)
         left = float(v @ (centre - half_behind)) / (h / 2)
         # The two slopes differ by h·f″ where f is smooth: the difference halves with the step. At a kink it stays.

@@ -2,8 +2,8 @@
 
     python -m scratchgen.data.make_digits --root FOLDER [--out FILE]
 
-Which images are taken must not depend on the version of a random generator. So each image is given the sha256 of
-its pixels as a lot, and of each class the lowest lots are drawn: a shuffle that every machine repeats.
+Which images are taken must not depend on the version of a random generator. So the sha256 of an image's pixels is its
+lot, and of each class the lowest lots are drawn: a shuffle that every machine repeats.
 """
 
 from __future__ import annotations
@@ -22,22 +22,25 @@ from .pixels import Digits
 CLASSES = 10
 
 
-def by_lot(data: Digits) -> Digits:
-    """The same images and labels in the order of their lots."""
-    lots = [hashlib.sha256(image.tobytes()).digest() for image in data.images]
+def by_lot(data: Digits, word: bytes) -> Digits:
+    """The same images and labels in the order of their lots; another word, another order."""
+    lots = [hashlib.sha256(word + image.tobytes()).digest() for image in data.images]
     order = sorted(range(len(lots)), key=lots.__getitem__)
     return Digits(data.images[order], data.labels[order])
 
 
 def stratum(data: Digits, start: int, stop: int) -> Digits:
-    """Images number start … stop − 1 of every class, in the order in which they stand in `data`."""
-    rows = np.sort(np.concatenate([np.flatnonzero(data.labels == label)[start:stop] for label in range(CLASSES)]))
-    return Digits(data.images[rows], data.labels[rows])
+    """Images number start … stop − 1 of every class, mixed.
+
+    Mixed by new lots: in the order of the old, a frequent class would have its share drawn first and run out early.
+    """
+    rows = np.concatenate([np.flatnonzero(data.labels == label)[start:stop] for label in range(CLASSES)])
+    return by_lot(Digits(data.images[rows], data.labels[rows]), b"mix")
 
 
 def select(train: Digits, test: Digits) -> dict[str, Digits]:
     """The three splits: 500 + 100 of every class from the official training set, 100 from the official test set."""
-    train, test = by_lot(train), by_lot(test)
+    train, test = by_lot(train, b"draw"), by_lot(test, b"draw")
     return {"train": stratum(train, 0, 500), "validation": stratum(train, 500, 600), "test": stratum(test, 0, 100)}
 
 

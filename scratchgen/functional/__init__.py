@@ -6,6 +6,7 @@ with raw arrays alone they are plain array functions.
 
 from ..autograd import operators as _operators
 from .arithmetic import *
+from ._tapsum import *
 from .elementwise import *
 from .linear import *
 from .losses import *
@@ -13,10 +14,5 @@ from .normalization import *
 from .reduction import *
 from .shape import *
 
-try:
-    from .convolution import *
-    from .pooling import *
-except ImportError:
-    pass
 # What Tensor's operators and methods mean (see autograd/operators.py).
 _operators.F.__dict__.update(globals())

@@ -12,7 +12,10 @@ __all__ = ["MLPClassifier"]
 
 
 class MLPClassifier(nn.Module):
-    """p(y|x) = softmax(W₂ relu(W₁x + b₁) + b₂), trained on −ln p(y|x).  Eq. 0.72 (derivations/00-autograd.md#eq-0-72)"""
+    """p(y|x) = softmax(W₂ relu(W₁x + b₁) + b₂), trained on −ln p(y|x).
+
+    Eq. 0.72 (derivations/00-autograd.md#eq-0-72)
+    """
 
     def __init__(self, pixels: int = 784, hidden: int = 400, classes: int = 10, rng: Any = None) -> None:
         self.hidden = nn.Linear(pixels, hidden, init=nn.init.he_normal, rng=rng)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,14 @@ __all__ = ["CheckpointError", "load", "save"]
 
 FORMAT = 1
 
+PathLike = str | os.PathLike[str]
+
 
 class CheckpointError(Exception):
     """A checkpoint that cannot be used; the message says why and what to do."""
 
 
-def save(path: str | os.PathLike[str], arrays: Mapping[str, Any], facts: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+def save(path: PathLike, arrays: Mapping[str, Any], facts: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Write named arrays, JSON-able facts and the run's configuration to `path`, atomically."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Any], facts: Mapping
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(draft, "wb") as file:
-            np.savez(file, **{"json": np.array(text)}, **arrays)
+            np.savez(file, allow_pickle=False, json=np.array(text), **arrays)
             file.flush()
             os.fsync(file.fileno())  # the numbers are on the disk before the name points at them
         os.replace(draft, path)
@@ -41,18 +41,18 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Any], facts: Mapping
         draft.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike[str], config: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays and the facts in `path`; raises `CheckpointError` unless it is whole and of this very configuration."""
+def load(path: PathLike, config: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the facts in `path`; raises `CheckpointError` unless it is whole and of this configuration."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         content = json.loads(str(arrays.pop("json")))
         version, theirs, facts = content["format"], content["config"], content["facts"]
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no checkpoint to resume from; run once without --resume") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # in a damaged file, zipfile and NumPy raise whatever they stumble over
         raise CheckpointError(
-            f"{path}: not a whole checkpoint ({type(error).__name__}: {error}); delete it and train again without --resume"
+            f"{path}: not a whole checkpoint ({type(error).__name__}: {error}); delete it, and train without --resume"
         ) from error
     if version != FORMAT:
         raise CheckpointError(f"{path}: written in format {version}, this program reads format {FORMAT}; train again")
@@ -63,5 +63,7 @@ def load(path: str | os.PathLike[str], config: Mapping[str, Any]) -> tuple[dict[
         if ours.get(name) != theirs.get(name)
     ]
     if differing:
-        raise CheckpointError(f"{path}: of another run ({'; '.join(differing)}); use the same options, or another --out")
+        raise CheckpointError(
+            f"{path}: of another run ({'; '.join(differing)}); use the same options, or another --out"
+        )
     return arrays, facts

@@ -42,7 +42,7 @@ class Run:
     epoch: int = 0  # finished epochs
     step: int = 0  # finished optimizer steps
     history: dict[str, list[Metrics]] = field(default_factory=lambda: {"train": [], "validation": []})
-    best: dict[str, Any] = field(default_factory=dict)  # the weights with the lowest loss so far (validation, if there is one)
+    best: dict[str, Any] = field(default_factory=dict)  # the weights of the epoch with the lowest loss so far
 
     @property
     def losses(self) -> list[float]:
@@ -63,8 +63,13 @@ class Run:
         for name, value in arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = value
-        self.model.load_state_dict(parts["model"])
-        self.optimizer.load_state_dict(parts["optimizer"])
+        before = self.model.state_dict()
+        try:
+            self.model.load_state_dict(parts["model"])
+            self.optimizer.load_state_dict(parts["optimizer"])
+        except ValueError as error:
+            self.model.load_state_dict(before)
+            raise checkpoints.CheckpointError(f"{path}: of another model or optimizer: {error}") from error
         self.best = parts["best"]
         self.epoch, self.step, self.history = facts["epoch"], facts["step"], facts["history"]
         self.rng.bit_generator.state = facts["rng"]
@@ -86,8 +91,8 @@ def train(
 ) -> Run:
     """Minimise `loss` over `data`, a sequence of arrays with one row per example, until `epochs` epochs are finished.
 
-    `config` says what defines the run: a checkpoint of another one is refused. Raises `CheckpointError` for a checkpoint that
-    cannot be resumed, and `FloatingPointError`, naming the step and the primitive, at the first NaN or infinity.
+    `config` says what defines the run: a checkpoint of another one is refused. Raises `CheckpointError` where a
+    checkpoint cannot be resumed, and `FloatingPointError`, naming step and primitive, at the first NaN or infinity.
     """
     if resume and checkpoint is None:
         raise ValueError("train: resume=True needs checkpoint=, the file to continue from")
@@ -102,6 +107,7 @@ def train(
             run.model.train()
             means = _Means()
             for batch in minibatches(*data, batch_size=batch_size, rng=run.rng):
+                batch = batch if isinstance(batch, tuple) else (batch,)
                 means.add(_step(run, loss, batch), len(batch[0]))
                 if bar.update(len(batch[0])):  # it has just been redrawn
                     bar.set_postfix_str(means.text(), refresh=False)

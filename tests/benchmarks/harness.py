@@ -35,7 +35,9 @@ class Contender:
 
 
 # ---------------------------------------------------------------------------------------------------- the parent
-def compare(title: str, contenders: list[Contender], threads: int = 1, rounds: int = 5, goals: Any = None, **facts: Any) -> dict:
+def compare(
+    title: str, contenders: list[Contender], threads: int = 1, rounds: int = 5, goals: Any = None, **facts: Any
+) -> dict:
     """Time the contenders side by side and print their table; returns it as plain data."""
     began = time.perf_counter()
     workers = [_Worker(c, threads) for c in contenders]
@@ -119,6 +121,7 @@ def blas() -> str:
 
 def _rows(workers: list[_Worker], goals: dict[str, float]) -> list[dict]:
     ours = [w for w in workers if w.contender.ours]
+    reference = next((w.values for w in workers if not w.error), [])
     rows = []
     for w in workers:
         row: dict[str, Any] = {"name": w.contender.name, "goal": goals.get(w.contender.name)}
@@ -126,7 +129,7 @@ def _rows(workers: list[_Worker], goals: dict[str, float]) -> list[dict]:
             row["error"] = w.error
         else:
             row |= {"seconds": statistics.median(w.times), "lowest": min(w.times), "highest": max(w.times)}
-            row["same"] = _agree(w.values, workers[0].values)
+            row["same"] = _agree(w.values, reference)
             row["ratios"] = {
                 o.contender.name: statistics.median(a / b for a, b in zip(o.times, w.times))
                 for o in ours
@@ -152,7 +155,7 @@ def show(table: dict) -> None:
             continue
         ratios = "  ".join(f"{row['ratios'].get(name, float('nan')):14.2f}".replace("nan", "  –") for name in ours)
         goal = f"   goal ≤ {row['goal']}" if row["goal"] else ""
-        doubt = "" if row["same"] else "   its result differs from the first row's"
+        doubt = "" if row["same"] else "   its result differs from the first's"
         spread = f"({_readable(row['lowest'])} … {_readable(row['highest'])})"
         print(f"  {row['name']:{width}}  {_readable(row['seconds']):>10} {spread:>21}  {ratios}{goal}{doubt}")
     sys.stdout.flush()

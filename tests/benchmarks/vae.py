@@ -66,28 +66,21 @@ class Problem:
 
 # --------------------------------------------------------------------------------------------------- scratchgen
 def scratchgen_step(**options: Any) -> Any:
+    """The package's own model and optimizer, used as the demo uses them."""
     import scratchgen as sg
-    from scratchgen import nn, optim
-    from scratchgen import functional as F
+    from scratchgen import optim
+    from scratchgen.models.latent import VAE
 
     p = Problem(**options)
-    layers = [nn.Linear(inputs, outputs) for outputs, inputs in p.shapes]
-    parameters = [value for layer in layers for value in (layer.weight, layer.bias)]
-    for mine, value in zip(parameters, p.parameters):
+    model = VAE(p.pixels, p.hidden, p.latent)
+    for mine, value in zip(model.parameters(), p.parameters):
         mine.data[...] = value
-    encoder, to_mean, to_log_variance, decoder, to_logits = layers
-    optimizer = optim.Adam(parameters, lr=RATE)
+    optimizer = optim.Adam(model.parameters(), lr=RATE)
     minibatches = p.minibatches(sg.tensor)
 
     def step() -> float:
-        x, noise = next(minibatches)
-        h = F.tanh(encoder(x))
-        mean, log_variance = to_mean(h), to_log_variance(h)
-        z = mean + F.exp(0.5 * log_variance) * noise
-        logits = to_logits(F.tanh(decoder(z)))
-        reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
-        kl = 0.5 * (mean * mean + F.exp(log_variance) - 1 - log_variance).sum()
-        loss = (reconstruction + kl) / p.batch
+        reconstruction, kl = model.elbo(*next(minibatches))
+        loss = (reconstruction + kl).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,4 +1,4 @@
-"""derivations/00-autograd.md, Eqs. 0.2–0.11: the calculus that the engine rests on. (The table: tests/functional/.)"""
+"""derivations/00-autograd.md, Eqs. 0.2–0.11: the calculus that the engine rests on. (The table: test_00_table.py.)"""
 
 import numpy as np
 import pytest

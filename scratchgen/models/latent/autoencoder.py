@@ -17,8 +17,8 @@ __all__ = ["Autoencoder"]
 class Autoencoder(nn.Module):
     """x̂ = d(e(x)), trained on Σᵢ (x̂ᵢ − xᵢ)².  Eq. 0.73 (derivations/00-autograd.md#eq-0-73)
 
-    Images (N, pixels) in [0, 1]. The sum over pixels is, up to scale and a constant, −ln p(x|z) of a Normal decoder with a
-    fixed variance: Eq. 15.3 (derivations/15-decoders.md#eq-15-3).
+    Images (N, pixels) in [0, 1]. Up to scale and a constant the sum is −ln p(x|z) of a Normal decoder with a fixed
+    variance: Eq. 15.3 (derivations/15-decoders.md#eq-15-3).
     """
 
     def __init__(self, pixels: int = 784, hidden: int = 400, latent: int = 20, rng: Any = None) -> None:

@@ -90,7 +90,8 @@ class HandVAE:
         check_decoder("HandVAE", decoder, variance)
         self.pixels, self.latent, self.decoder, self.variance = pixels, latent, decoder, variance
         rng = rng or np.random.default_rng()
-        shapes = {1: (hidden, pixels), 2: (latent, hidden), 3: (latent, hidden), 4: (hidden, latent), 5: (pixels, hidden)}
+        shapes = {1: (hidden, pixels), 2: (latent, hidden), 3: (latent, hidden)}  # encoder
+        shapes |= {4: (hidden, latent), 5: (pixels, hidden)}  # decoder
         if decoder == "normal" and variance is None:
             shapes[6] = (pixels, hidden)
         self.symbols = [f"{letter}{layer}" for layer in shapes for letter in "Wb"]
@@ -107,19 +108,21 @@ class HandVAE:
         """Take the weights of a `VAE` (or `HandVAE`) of the same shape, copied; raises `ValueError` for any other."""
         expected = {name: value.shape for name, value in self.state_dict().items()}
         given = {name: value.shape for name, value in state.items()}
-        if given != expected:
-            differing = sorted(name for name in {*given, *expected} if given.get(name) != expected.get(name))
-            raise ValueError(
-                "HandVAE.load_state_dict: "
-                + "; ".join(f"{n} is {given.get(n, 'missing')}, expected {expected.get(n, 'no such name')}" for n in differing)
-            )
+        differences = [
+            f"{name}: expected {expected.get(name, 'nothing')}, got {given.get(name, 'nothing')}"
+            for name in {**expected, **given}
+            if expected.get(name) != given.get(name)
+        ]
+        if differences:
+            raise ValueError("HandVAE.load_state_dict:\n  " + "\n  ".join(differences))
         for symbol in self.symbols:
             setattr(self, symbol, state[SYMBOLS[symbol]].copy())
 
     def forward(self, x: Array, noise: Array) -> Pass:
         """The two terms of the negative ELBO, image by image.  Eq. 12.4 (derivations/12-elbo.md#eq-12-4)
 
-        x (N, pixels), noise ε (N, latent) drawn from N(0, I). Raises `ValueError` for grey pixels in a Bernoulli decoder.
+        x (N, pixels), noise ε (N, latent) drawn from N(0, I). Raises `ValueError` for grey pixels in a Bernoulli
+        decoder.
         """
         h1 = np.tanh(x @ self.W1.T + self.b1)
         mean = h1 @ self.W2.T + self.b2
@@ -140,14 +143,16 @@ class HandVAE:
                 precision = np.exp(-log_variance_x)
             else:
                 log_variance_x, precision = math.log(self.variance), 1 / self.variance
-            log_likelihood = -0.5 * (math.log(2 * math.pi) + log_variance_x + (x - a) ** 2 * precision).sum(1)  # Eq. 15.3
+            squares = (x - a) ** 2 * precision
+            log_likelihood = -0.5 * (math.log(2 * math.pi) + log_variance_x + squares).sum(1)  # Eq. 15.3
         kl = 0.5 * (mean**2 + sigma**2 - 1 - log_variance).sum(1)  # Eq. 13.3
         return Pass(-log_likelihood, kl, x, noise, h1, mean, sigma, z, h2, a, precision)
 
     def backward(self, kept: Pass) -> dict[str, Array]:
-        """∂L/∂w for every weight w, under the names of `state_dict`.  Eqs. 15.6–15.12 (derivations/15-decoders.md#eq-15-6)
+        """∂L/∂w for every weight w, under the names of `state_dict`.
 
-        `ȳ` of the page is written `y_bar` here. One image is one row, so Σₙ ȳₙxₙᵀ is `y_bar.T @ x`, and Wᵀȳ is `y_bar @ W`.
+        Eqs. 15.6–15.12 (derivations/15-decoders.md#eq-15-6). The page's ȳ is `y_bar` here. One image is one row, so
+        Σₙ ȳₙxₙᵀ is `y_bar.T @ x`, and Wᵀȳ is `y_bar @ W`.
         """
         x, n = kept.x, len(kept.x)
         gradient = {}

@@ -1,4 +1,4 @@
-"""The variational autoencoder (VAE, 변분 오토인코더): an encoder that answers with a distribution, a decoder that gives one back.
+"""The variational autoencoder (VAE, 변분 오토인코더): encoder and decoder both answer with a distribution.
 
     ln p(x) ≥ ELBO = E_q[ln p(x|z)] − KL(q(z|x) ‖ p(z))        Eq. 12.4 (derivations/12-elbo.md#eq-12-4)
 
@@ -13,13 +13,11 @@ from typing import Any, NamedTuple
 from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor, no_grad
-from ...distributions import Bernoulli, Normal, kl_divergence
+from ...distributions import Bernoulli, Normal
 from .assumptions import check_decoder, check_pixels
+from .terms import bernoulli_log_likelihood, kl_to_standard_normal, normal_log_likelihood, reparameterize
 
 __all__ = ["ELBO", "VAE", "Decoder", "Encoder"]
-
-PRIOR = Normal(0.0, 0.0)  # p(z) = N(0, I): mean 0, log-variance 0
-
 
 class ELBO(NamedTuple):
     """The two terms of −ELBO, one number per image, in nats."""
@@ -45,7 +43,13 @@ class Decoder(nn.Module):
     """p(x|z): latent vectors (N, latent) → one Bernoulli or Normal per pixel (N, pixels)  (디코더)."""
 
     def __init__(
-        self, latent: int, hidden: int, pixels: int, kind: str = "bernoulli", variance: float | None = None, rng: Any = None
+        self,
+        latent: int,
+        hidden: int,
+        pixels: int,
+        kind: str = "bernoulli",
+        variance: float | None = None,
+        rng: Any = None,
     ) -> None:
         check_decoder("VAE", kind, variance)
         self.kind = kind
@@ -66,8 +70,8 @@ class Decoder(nn.Module):
 class VAE(nn.Module):
     """Encoder, decoder, and the bound that trains both.  Eq. 12.6 (derivations/12-elbo.md#eq-12-6)
 
-    decoder="bernoulli" is for pixels that are 0 or 1, "normal" for real ones, with a fixed `variance` or (None) one that is
-    learned for each pixel. Kingma and Welling, *Auto-Encoding Variational Bayes*, 2013 (arXiv:1312.6114).
+    decoder="bernoulli" is for pixels that are 0 or 1, "normal" for real ones, with a fixed `variance` or a learned one
+    per pixel (None). Kingma and Welling, *Auto-Encoding Variational Bayes*, 2013 (arXiv:1312.6114).
     """
 
     def __init__(
@@ -94,15 +98,18 @@ class VAE(nn.Module):
     def elbo(self, x: Any, noise: Any) -> ELBO:
         """−ELBO in its two terms, with one sample z = μ + σ∘ε per image.  Eq. 12.4 (derivations/12-elbo.md#eq-12-4)
 
-        x (N, pixels), noise ε (N, latent) from N(0, I); both raw arrays or Tensors. Raises `ValueError` for grey pixels in
-        a Bernoulli decoder.
+        x (N, pixels), noise ε (N, latent) from N(0, I); both raw arrays or Tensors. Raises `ValueError` for grey pixels
+        in a Bernoulli decoder.
         """
-        if self.decoder.kind == "bernoulli":
-            check_pixels("VAE", x.data if isinstance(x, Tensor) else x)
         q = self.encode(x)
-        z = q.rsample(noise=noise)  # Eq. 14.1
-        reconstruction = -self.decode(z).log_prob(x).sum(1)  # Eq. 15.1 or 15.3
-        return ELBO(reconstruction, kl_divergence(q, PRIOR).sum(1))  # Eq. 13.3
+        z = reparameterize(q.mean, q.log_var, noise)  # Eq. 14.1
+        p = self.decode(z)
+        if isinstance(p, Bernoulli):
+            check_pixels("VAE", x.data if isinstance(x, Tensor) else x)
+            log_likelihood = bernoulli_log_likelihood(p.logits, x)  # Eq. 15.1
+        else:
+            log_likelihood = normal_log_likelihood(p.mean, p.log_var, x)  # Eq. 15.3
+        return ELBO(-log_likelihood, kl_to_standard_normal(q.mean, q.log_var))  # Eq. 13.3
 
     def loss(self, x: Any, rng: Any) -> tuple[Tensor, dict[str, Any]]:
         """The mean −ELBO of a batch, and its terms to be shown; everything in nats per image."""
@@ -112,12 +119,13 @@ class VAE(nn.Module):
         return loss, {"ELBO": -loss.data, "reconstruction": reconstruction.data.mean(), "KL": kl.data.mean()}
 
     def sample(self, n: int, rng: Any, mean: bool = False) -> Any:
-        """New images: z from the *prior*, then x from p(x|z); a raw array (n, pixels).  Eq. 12.1 (derivations/12-elbo.md#eq-12-1)
+        """New images: z from the *prior*, then x from p(x|z); a raw array (n, pixels).
 
-        With `mean=True` the mean of p(x|z) in place of a draw from it: smoother to look at, but not a sample. A z from the
-        encoder would give a reconstruction instead (ledger B7).
+        Eq. 12.1 (derivations/12-elbo.md#eq-12-1), read as a recipe. With `mean=True` the mean of p(x|z) in place of a
+        draw from it: smoother to look at, but not a sample. A z from the encoder would give a reconstruction instead
+        (ledger B7).
         """
         with no_grad():
-            z = backend.normal(rng, (n, self.latent), like=self.encoder.mean.bias.data)
+            z = backend.normal(rng, (n, self.latent), like=self.encoder.mean.weight.data)
             p = self.decode(z)
             return (p.mean if mean else p.sample(rng)).data

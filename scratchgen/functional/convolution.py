@@ -1,0 +1,417 @@
+"""Convolution (합성곱), its transpose and the gradient of its weight, each a sum over taps.
+
+A **tap** is one position (u, v) of the kernel: a matrix w[:, :, u, v], and a displacement at which an output pixel reads
+the input. A convolution is the sum of its taps (Eq. 4.2), and so are its derivatives:
+
+    _convolve    y = Σ W x      each tap reads the input, displaced
+    _transpose   x = Σ Wᵀ y     the same taps, read from the other end
+    _correlate   w = y xᵀ       tap by tap, summed over pixels and images
+
+The three are one form that is linear in x, in w and in y, with another argument left open each time. So the derivatives
+of each are the other two, and convolutions can be differentiated as often as one likes.
+
+How the sum becomes a few matrix products on data that is copied little: `_plan` and `_gathered`.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import backend
+from ..autograd import primitive
+from .reduction import sum
+from .shape import reshape
+
+__all__ = ["conv2d", "conv_transpose2d"]
+
+Pair = tuple[int, int]
+
+
+class Geometry(NamedTuple):
+    """Where the taps of a convolution lie. Pairs are (height, width)."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    groups: int
+    taps: tuple[Pair, ...]
+
+
+# -------------------------------------------------------------------------------------------- the three primitives
+@primitive
+def _convolve(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
+    size = _output_size(x.shape[2:], geometry)
+    return _tap_sum(x, _by_group(weight, geometry), bias, _reads(geometry), geometry.stride, size)
+
+
+@primitive
+def _transpose(y: Any, weight: Any, geometry: Geometry, size: Pair) -> Any:
+    w = _by_group(weight, geometry).swapaxes(1, 2)
+    if geometry.stride == (1, 1):
+        return _tap_sum(y, w, None, _reads_back(geometry, (0, 0)), (1, 1), size)
+    x = np.zeros_like(y, shape=(len(y), w.shape[0] * w.shape[1], *size))
+    down, right = geometry.stride
+    for first in itertools.product(range(down), range(right)):  # every stride-th pixel from `first` on has taps of its own
+        pixels = x[:, :, first[0] :: down, first[1] :: right]
+        if pixels.size and (reads := _reads_back(geometry, first)):
+            pixels[...] = _tap_sum(y, w, None, reads, (1, 1), pixels.shape[2:])
+    return x
+
+
+@primitive
+def _correlate(x: Any, y: Any, geometry: Geometry) -> Any:
+    w = np.zeros_like(y, shape=(y.shape[1], x.shape[1] // geometry.groups, *geometry.kernel))  # 0 where no tap is
+    by_group = _by_group(w, geometry)
+    for (u, v), product in _tap_products(x, y, _reads(geometry), geometry.stride, geometry.groups):
+        by_group[..., u, v] = product
+    return w
+
+
+_convolve.vjp(
+    x=lambda g, weight, geometry, x_shape: _transpose(g, weight, geometry, x_shape[2:]),  # Eq. 4.4
+    weight=lambda g, x, geometry: _correlate(x, g, geometry),  # Eq. 4.5
+    bias=lambda g: sum(g, (0, 2, 3)),  # Eq. 4.6
+)
+_transpose.vjp(
+    y=lambda g, weight, geometry: _convolve(g, weight, None, geometry),
+    weight=lambda g, y, geometry: _correlate(g, y, geometry),
+)
+_correlate.vjp(
+    x=lambda g, y, geometry, x_shape: _transpose(y, g, geometry, x_shape[2:]),
+    y=lambda g, x, geometry: _convolve(x, g, None, geometry),
+)
+
+
+# ------------------------------------------------------------------------------------------------- what users call
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    dilation: int | Pair = 1,
+    groups: int = 1,
+    taps: tuple[Pair, ...] | None = None,
+) -> Any:
+    """y[n, f, i, j] = b[f] + Σ_{c,u,v} w[f, c, u, v] · x[n, c, s·i + d·u − p, s·j + d·v − p], where x is 0 outside.
+
+    Eq. 4.1 (derivations/04-convolution.md#eq-4-1). x (N, C, H, W), weight (F, C / groups, KH, KW), bias (F,) or None
+    → (N, F, ⌊(H + 2p − d(KH − 1) − 1) / s⌋ + 1, …). Sizes are an integer or a pair (height, width).
+
+    `taps` names the kernel positions (u, v) to be computed, None all of them. The others are skipped, not multiplied by
+    zero: what their weights hold does not matter, and their gradient is 0. A masked convolution is a choice of taps:
+    Eq. 4.8 (derivations/04-convolution.md#eq-4-8).
+
+    Raises `ValueError` where shapes and sizes do not fit together.
+    """
+    _expect_images("conv2d", x, weight)
+    (f, c, *kernel), pair = weight.shape, functools.partial(_pair, "conv2d")
+    if groups < 1 or f % groups:
+        raise ValueError(f"conv2d: {f} filters do not divide into {groups} groups (weight {weight.shape})")
+    if x.shape[1] != c * groups:
+        expected = c * groups if groups == 1 else f"{c} × {groups} groups"
+        raise ValueError(
+            f"conv2d: x has {x.shape[1]} channels, weight expects {expected} (x {x.shape}, weight {weight.shape})"
+        )
+    _expect_bias("conv2d", bias, f)
+    geometry = Geometry(
+        (kernel[0], kernel[1]),
+        pair("stride", stride, 1),
+        pair("padding", padding, 0),
+        pair("dilation", dilation, 1),
+        groups,
+        _checked_taps(taps, *kernel),
+    )
+    if min(_output_size(x.shape[2:], geometry)) < 1:
+        raise ValueError(
+            f"conv2d: the kernel {geometry.kernel} with dilation {geometry.dilation} is larger than the image "
+            f"{x.shape[2:]} with padding {geometry.padding}; enlarge the padding"
+        )
+    return _convolve(x, weight, bias, geometry)
+
+
+def conv_transpose2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    output_padding: int | Pair = 0,
+    groups: int = 1,
+    dilation: int | Pair = 1,
+) -> Any:
+    """y = wᵀ x + b: the transposed convolution (전치 합성곱), which spreads each pixel over the places conv2d reads.
+
+    Eq. 4.7 (derivations/04-convolution.md#eq-4-7). x (N, C, H, W), weight (C, F / groups, KH, KW), bias (F,) or None
+    → (N, F, (H − 1)·s − 2p + d(KH − 1) + 1 + output_padding, …). Sizes are an integer or a pair (height, width).
+
+    Up to s sizes shrink to the same one under a stride of s; `output_padding` < s picks the one to go back to.
+    Raises `ValueError` where shapes and sizes do not fit together.
+    """
+    _expect_images("conv_transpose2d", x, weight)
+    (c, f, *kernel), pair = weight.shape, functools.partial(_pair, "conv_transpose2d")
+    if x.shape[1] != c:
+        raise ValueError(
+            f"conv_transpose2d: x has {x.shape[1]} channels, weight expects {c} (x {x.shape}, weight {weight.shape})"
+        )
+    if groups < 1 or c % groups:
+        raise ValueError(f"conv_transpose2d: {c} channels do not divide into {groups} groups (weight {weight.shape})")
+    _expect_bias("conv_transpose2d", bias, f * groups)
+    geometry = Geometry(
+        (kernel[0], kernel[1]),
+        pair("stride", stride, 1),
+        pair("padding", padding, 0),
+        pair("dilation", dilation, 1),
+        groups,
+        _checked_taps(None, *kernel),
+    )
+    extra = pair("output_padding", output_padding, 0)
+    if extra[0] >= geometry.stride[0] or extra[1] >= geometry.stride[1]:
+        raise ValueError(f"conv_transpose2d: output_padding {extra} must be smaller than the stride {geometry.stride}")
+    height, width = (
+        (n - 1) * s - 2 * p + d * (k - 1) + 1 + e
+        for n, k, s, p, d, e in zip(x.shape[2:], *geometry[:4], extra)
+    )
+    if height < 1 or width < 1:
+        raise ValueError(
+            f"conv_transpose2d: nothing is left of the image, padding {geometry.padding} takes {(height, width)} from "
+            f"x {x.shape} (weight {weight.shape}); use less padding"
+        )
+    y = _transpose(x, weight, geometry, (height, width))
+    return y if bias is None else y + reshape(bias, (-1, 1, 1))
+
+
+# -------------------------------------------------------------------------------------------- where the taps read
+class Read(NamedTuple):
+    """Tap (u, v) brings pixel (stride·i + row, stride·j + column) to pixel (i, j)."""
+
+    tap: Pair
+    row: int
+    column: int
+
+
+@functools.lru_cache
+def _reads(geometry: Geometry) -> tuple[Read, ...]:
+    """Where a convolution reads its input, tap by tap (Eq. 4.2)."""
+    (ph, pw), (dh, dw) = geometry.padding, geometry.dilation
+    return tuple(Read((u, v), dh * u - ph, dw * v - pw) for u, v in geometry.taps)
+
+
+@functools.lru_cache
+def _reads_back(geometry: Geometry, first: Pair) -> tuple[Read, ...]:
+    """Where the transpose reads, for its every stride-th pixel beginning at `first`: a tap that brought pixel s·i + r to
+    i brings i back to s·i + r. Only taps whose r falls on these pixels take part (Eq. 4.4)."""
+    (sh, sw), (a, b) = geometry.stride, first
+    return tuple(
+        Read(tap, (a - row) // sh, (b - column) // sw)
+        for tap, row, column in _reads(geometry)
+        if (a - row) % sh == 0 and (b - column) % sw == 0
+    )
+
+
+def _output_size(size: Pair, geometry: Geometry) -> Pair:
+    height, width = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(size, *geometry[:4]))
+    return height, width
+
+
+def overlap(offset: int, stride: int, count: int, size: int) -> tuple[slice, slice]:
+    """Of `count` positions, the k-th of which reads index offset + stride·k: those that hit one of the `size` indices,
+    and what they hit."""
+    first = min(max(0, -(offset // stride)), count)
+    last = max(first, min(count, -((offset - size) // stride)))
+    start = offset + stride * first
+    return slice(first, last), slice(start, start + stride * (last - first), stride) if last > first else slice(0)
+
+
+# ------------------------------------------------------------------------------------------- taps as matrix products
+class Limits(NamedTuple):
+    """What a machine likes: `buffer`, the bytes to gather before multiplying, and `product`, the multiplications in one
+    matrix product."""
+
+    buffer: int
+    product: int
+
+
+# A processor multiplies what is in its second-level cache; up to 10⁶ multiplications, OpenBLAS skips packing its
+# operands, half of the cost of products as flat as these. A GPU wants few, large calls.
+CPU, GPU = Limits(2**18, 10**6), Limits(2**30, 2**62)
+
+
+class Product(NamedTuple):
+    """Taps whose pixels stand side by side in the buffer: slots first … last, `shift` rows down."""
+
+    first: int
+    last: int
+    shift: int
+    taps: tuple[Pair, ...]
+
+
+class Plan(NamedTuple):
+    """How a set of taps becomes matrix products."""
+
+    slots: tuple[Pair, ...]  # (row, column): the displacement at which each slot of the buffer is filled
+    extra_rows: int  # how many more rows than the output a slot holds
+    products: tuple[Product, ...]
+
+
+@functools.lru_cache
+def _plan(reads: tuple[Read, ...], stride: int, gather_all: bool) -> Plan:
+    """Taps in one row of the kernel are gathered; the other rows then need no copy, they are *shifts* of the same buffer.
+
+    A slot holds, row after row, what one tap reads. A tap one kernel row further down reads the same, one image row
+    later (for a stride: the taps s kernel rows further down do). Eq. 4.3 (derivations/04-convolution.md#eq-4-3). So there
+    is one slot for each column of the kernel, one product for each row, and the taps in a row, lying side by side,
+    are one long matrix. With `gather_all` each tap has its own slot, and there is a single product.
+    """
+    def placed(read: Read) -> tuple[int, Pair]:
+        return (0, (read.row, read.column)) if gather_all else (read.row // stride, (read.row % stride, read.column))
+
+    placement = sorted((*placed(read), read.tap) for read in reads)
+    slots = sorted({slot for _, slot, _ in placement})
+    lowest, highest = placement[0][0], placement[-1][0]
+    products: list[Product] = []
+    for shift, slot, tap in placement:
+        position = slots.index(slot)
+        if products and (products[-1].shift, products[-1].last) == (shift - lowest, position):
+            taps = (*products.pop().taps, tap)
+        else:
+            taps = (tap,)
+        products.append(Product(position + 1 - len(taps), position + 1, shift - lowest, taps))
+    return Plan(tuple((row + stride * lowest, column) for row, column in slots), highest - lowest, tuple(products))
+
+
+def _limits(x: Any) -> Limits:
+    return CPU if backend.device_of(x) == "cpu" else GPU
+
+
+def _planned(x: Any, reads: tuple[Read, ...], stride: int, channels: int, filters: int) -> Plan:
+    """Few channels are cheap to gather, and make matrices too thin to multiply well: then gather all taps. (So does a
+    GPU, where every product is a launch.)"""
+    columns = len({read.column for read in reads})
+    return _plan(reads, stride, columns * channels <= 2 * filters or _limits(x) is GPU)
+
+
+def _gathered(x: Any, plan: Plan, stride: Pair, groups: int, size: Pair) -> Iterator[tuple[slice, list[Any]]]:
+    """A handful of images at a time: which, and for each product of the plan the pixels that its taps read, as
+    (images, groups, taps · channels, height, width), views of one buffer that stays in the cache."""
+    n, c, *image = x.shape
+    (height, width), channels = size, c // groups
+    slot = (channels, height + plan.extra_rows, width)
+    handful = max(1, min(n, _limits(x).buffer // (groups * len(plan.slots) * math.prod(slot) * x.dtype.itemsize)))
+    buffer = np.zeros_like(x, shape=(handful, groups, len(plan.slots), *slot))  # what no pixel is copied to stays 0
+    for start in range(0, n, handful):
+        images = slice(start, min(start + handful, n))
+        part = x[images].reshape(-1, groups, channels, *image)
+        slots = buffer[: len(part)]
+        for k, (row, column) in enumerate(plan.slots):
+            to_rows, from_rows = overlap(row, stride[0], slot[1], image[0])
+            to_columns, from_columns = overlap(column, stride[1], width, image[1])
+            slots[:, :, k, :, to_rows, to_columns] = part[:, :, :, from_rows, from_columns]
+        pixels = slots.reshape(len(part), groups, len(plan.slots) * channels, *slot[1:])
+        yield images, [
+            pixels[:, :, p.first * channels : p.last * channels, p.shift : p.shift + height] for p in plan.products
+        ]
+
+
+def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, size: Pair) -> Any:
+    """y[n, o, i, j] = b[o] + Σ_t Σ_c w[o, c, t] · x[n, c, s·i + r_t, s·j + c_t].  Eq. 4.2
+    (derivations/04-convolution.md#eq-4-2). w is (groups, outputs, inputs, KH, KW)."""
+    groups, outputs, inputs = w.shape[:3]
+    plan = _planned(x, reads, stride[0], inputs, outputs)
+    matrices = [
+        np.stack([w[..., u, v] for u, v in p.taps], axis=2).reshape(groups, 1, outputs, -1) for p in plan.products
+    ]
+    y = np.empty_like(x, shape=(len(x), groups, outputs, *size))
+    for images, factors in _gathered(x, plan, stride, groups, size):
+        total = y[images]
+        for matrix, pixels in zip(matrices, factors):
+            strips = _strips(x, matrix.size // groups, size)
+            if pixels is factors[0]:
+                np.matmul(matrix, _cut(pixels, strips), out=_cut(total, strips))
+                term = np.empty_like(total) if len(factors) > 1 else None
+            else:
+                np.matmul(matrix, _cut(pixels, strips), out=_cut(term, strips))
+                total += term
+        if bias is not None:
+            total += bias.reshape(groups, outputs, 1, 1)
+    return y.reshape(len(x), groups * outputs, *size)
+
+
+def _tap_products(
+    x: Any, y: Any, reads: tuple[Read, ...], stride: Pair, groups: int
+) -> Iterator[tuple[Pair, Any]]:
+    """For each tap Σ_{n,i,j} y[n, o, i, j] · x[n, c, s·i + r_t, s·j + c_t], as (groups, outputs, inputs).  Eq. 4.5
+    (derivations/04-convolution.md#eq-4-5)"""
+    n, outputs, inputs, size = len(x), y.shape[1] // groups, x.shape[1] // groups, y.shape[2:]
+    plan = _planned(x, reads, stride[0], inputs, outputs)
+    totals = [np.zeros_like(x, shape=(groups, len(p.taps) * inputs, outputs)) for p in plan.products]
+    for images, factors in _gathered(x, plan, stride, groups, size):
+        # Pixel by pixel: the copy is small, and OpenBLAS multiplies half again as fast.
+        part = y[images].reshape(-1, groups, outputs, size[0] * size[1]).swapaxes(2, 3).copy()
+        for total, pixels in zip(totals, factors):
+            strips = _strips(x, total.size // groups, size)
+            total += np.matmul(_cut(pixels, strips), part.reshape(len(part), groups, strips, -1, outputs)).sum((0, 2))
+    for p, total in zip(plan.products, totals):
+        for k, tap in enumerate(p.taps):
+            yield tap, total[:, k * inputs : (k + 1) * inputs].swapaxes(1, 2)
+
+
+def _strips(x: Any, work: int, size: Pair) -> int:
+    """Into how many strips of rows a product is cut, so that none exceeds the limit: `work` multiplications a pixel."""
+    return _fewest(work * math.prod(size), _limits(x).product, size[0])
+
+
+@functools.lru_cache
+def _fewest(work: int, limit: int, rows: int) -> int:
+    return next((k for k in range(1, rows + 1) if rows % k == 0 and work <= k * limit), 1)
+
+
+def _cut(pixels: Any, strips: int) -> Any:
+    """(…, channels, height, width) as (…, strips, channels, pixels of a strip): a view."""
+    *_, channels, height, width = pixels.shape
+    return pixels.reshape(*pixels.shape[:2], channels, strips, height // strips * width).swapaxes(2, 3)
+
+
+def _by_group(weight: Any, geometry: Geometry) -> Any:
+    """(F, C, KH, KW) as (groups, F / groups, C, KH, KW)."""
+    return weight.reshape(geometry.groups, -1, *weight.shape[1:])
+
+
+# ---------------------------------------------------------------------------------------------- reading arguments
+def _expect_images(name: str, x: Any, weight: Any) -> None:
+    if len(x.shape) != 4 or len(weight.shape) != 4:
+        raise ValueError(
+            f"{name}: expected x (N, C, H, W) and a weight with 4 axes, got x {x.shape} and weight {weight.shape}"
+        )
+
+
+def _expect_bias(name: str, bias: Any, outputs: int) -> None:
+    if bias is not None and bias.shape != (outputs,):
+        raise ValueError(f"{name}: expected a bias of shape {(outputs,)}, one number per output channel, got {bias.shape}")
+
+
+def _pair(name: str, argument: str, size: int | Pair, least: int) -> Pair:
+    """An integer or a pair of them, as a pair."""
+    pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in pair):
+        raise ValueError(f"{name}: expected {argument} to be an integer ≥ {least} or a pair of them, got {size!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def _checked_taps(taps: tuple[Pair, ...] | None, height: int, width: int) -> tuple[Pair, ...]:
+    every = tuple(itertools.product(range(height), range(width)))
+    if taps is None:
+        return every
+    chosen = tuple(sorted({(int(u), int(v)) for u, v in taps}))
+    if not chosen or len(chosen) != len(taps) or not set(chosen) <= set(every):
+        raise ValueError(
+            f"conv2d: expected taps to be different positions (row, column) in the kernel {(height, width)}, got {taps}"
+        )
+    return chosen

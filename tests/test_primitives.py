@@ -1,0 +1,258 @@
+"""Every differentiable function: derivatives of first and second order, precision, memory layout, device."""
+
+import importlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+import scratchgen as sg
+import scratchgen.functional as F
+from scratchgen import backend
+
+from .primitives import CONSTANTS, TABLE, every_row
+
+
+def is_float(x):
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def placed(x, dtype=np.float64, device="cpu"):
+    """An argument of a row as the function is to get it."""
+    if is_float(x):
+        return sg.tensor(x, requires_grad=True, dtype=dtype, device=device)
+    return backend.to_device(x, device) if isinstance(x, np.ndarray) else x
+
+
+def forward_and_gradients(row, args):
+    """The outputs, and the gradients for random cotangents, as host arrays."""
+    rng = np.random.default_rng(5)
+    outputs = row.f(*args)
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    total = 0.0
+    for y in outputs:
+        v = backend.to_device(np.asarray(rng.standard_normal(y.shape), y.dtype), y.device)
+        total = total + F.sum(y * v)
+    inputs = [x for x in args if isinstance(x, sg.Tensor)]
+    return [y.numpy() for y in outputs], [g.numpy() for g in sg.grad(total, inputs)]
+
+
+def strided(x):
+    """The same numbers, lying backwards and with gaps."""
+    room = np.full(tuple(2 * n for n in reversed(x.shape)), np.nan)
+    view = room.T[tuple(slice(None, None, 2) for _ in x.shape)]
+    view[...] = x
+    return view
+
+
+def test_every_public_function_is_in_the_table():
+    public = set()
+    for room in ("arithmetic", "convolution", "elementwise", "linear", "losses", "normalization", "pooling", "reduction", "shape"):  # fmt: skip
+        public |= set(importlib.import_module(f"scratchgen.functional.{room}").__all__)
+    assert public == {row.name for row in TABLE} | CONSTANTS
+
+
+@every_row()
+def test_first_derivative(row):
+    assert sg.gradcheck(row.f, *row.args)
+
+
+@every_row()
+def test_second_derivative(row):
+    assert sg.gradgradcheck(row.f, *row.args)
+
+
+@every_row()
+def test_float32_stays_float32(row):
+    exact, exact_gradients = forward_and_gradients(row, [placed(x) for x in row.args])
+    outputs, gradients = forward_and_gradients(row, [placed(x, np.float32) for x in row.args])
+    for single, double in zip([*outputs, *gradients], [*exact, *exact_gradients], strict=True):
+        assert single.dtype == np.float32
+        assert double.dtype == np.float64
+        np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-4)
+
+
+@every_row()
+def test_memory_layout_makes_no_difference(row):
+    plain = forward_and_gradients(row, [placed(x) for x in row.args])
+    args = [placed(x) for x in row.args]
+    for x, given_as in zip(args, row.args):
+        if is_float(given_as):
+            x.data = strided(given_as)
+    for one, other in zip(sum(plain, []), sum(forward_and_gradients(row, args), []), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+@every_row()
+def test_devices_agree(row, device):
+    if row.name == "to" and device != "cpu":
+        pytest.skip("its row stays on the host; see test_to_another_device")
+    host = forward_and_gradients(row, [placed(x) for x in row.args])
+    there = forward_and_gradients(row, [placed(x, device=device) for x in row.args])
+    for one, other in zip(sum(host, []), sum(there, []), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+@every_row()
+def test_arrays_in_arrays_out(row):
+    """With raw arrays alone a function is a plain array function."""
+    outputs, plain = row.f(*map(placed, row.args)), row.f(*row.args)
+    for tensor, array in zip(*((y if isinstance(y, list) else [y]) for y in (outputs, plain)), strict=True):
+        assert isinstance(array, (np.ndarray, np.generic))
+        np.testing.assert_array_equal(tensor.numpy(), array)
+
+
+def test_to_another_device(device):
+    x = sg.tensor([1.0, -2.0], requires_grad=True)
+    far = x.to(device)
+    assert far.device.startswith(device)
+    F.sum(far * far).backward()
+    assert x.grad.device == "cpu"
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * x.data)
+
+
+def test_astype_brings_the_gradient_back_in_its_own_precision(device):
+    x = sg.tensor([1.0, -2.0], requires_grad=True, dtype=np.float64, device=device)
+    y = F.astype(x, np.float32)
+    assert y.dtype == np.float32
+    F.sum(y * y).backward()
+    assert x.grad.dtype == np.float64
+    np.testing.assert_array_equal(x.grad.numpy(), [2.0, -4.0])
+
+
+@pytest.mark.equation("0.57")
+def test_one_hot(device):
+    ids = backend.to_device(np.array([[2, 0]]), device)
+    np.testing.assert_array_equal(backend.to_host(F.one_hot(ids, 3)), [[[0, 0, 1], [1, 0, 0]]])
+    assert F.one_hot(ids, 3).dtype == np.float32
+    with pytest.raises(ValueError, match=r"one_hot: ids must lie in 0 … 1"):
+        F.one_hot(ids, 2)
+    with pytest.raises(TypeError, match="one_hot: ids must be integers, got float64"):
+        F.one_hot(np.ones(2), 2)
+
+
+# ---------------------------------------------------------------------------------------------- shapes at random
+ONE_NUMBER = [
+    F.negative, F.positive, F.exp, F.expm1, F.sin, F.cos, F.erf, F.tanh, F.sigmoid, F.softplus, F.logsigmoid, F.square,
+    F.elu, F.softmax, F.log_softmax, F.flip, F.cumsum, F.transpose,
+]  # fmt: skip
+NEEDS_AN_AXIS = {F.softmax, F.log_softmax, F.cumsum}
+
+
+@pytest.mark.equation("0.8", "0.20", "0.21", "0.22", "0.36")
+@pytest.mark.parametrize("f", [F.add, F.subtract, F.multiply, F.divide, F.maximum, F.minimum, F.power], ids=str)
+@given(
+    shapes=npst.mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_side=3, max_dims=3),
+    seed=st.integers(0, 99),
+)
+def test_two_arguments_of_any_shapes_that_broadcast(f, shapes, seed):
+    x, y = (np.random.default_rng([seed, i]).uniform(0.5, 2.0, s) for i, s in enumerate(shapes.input_shapes))
+    assert f(sg.tensor(x), sg.tensor(y)).shape == shapes.result_shape
+    assert sg.gradcheck(f, x, y)
+
+
+@pytest.mark.parametrize("f", ONE_NUMBER, ids=str)
+@given(shape=npst.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3))
+def test_one_argument_of_any_shape(f, shape):
+    if f in NEEDS_AN_AXIS and not shape:
+        shape = (1,)
+    assert sg.gradcheck(f, np.random.default_rng(len(shape)).standard_normal(shape))
+
+
+@pytest.mark.parametrize("f", [f for f in ONE_NUMBER if f not in (F.softmax, F.log_softmax)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nothing_in_nothing_out(f, dtype, device):
+    x = sg.tensor(np.zeros((2, 0, 3), dtype), requires_grad=True, device=device)
+    y = f(x)
+    assert (y.size, y.dtype) == (0, dtype)
+    F.sum(y).backward()
+    assert (x.grad.shape, x.grad.dtype) == ((2, 0, 3), dtype)
+
+
+@pytest.mark.parametrize("f", [f for f in ONE_NUMBER if f not in NEEDS_AN_AXIS], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_number_without_axes(f, dtype, device):
+    x = sg.tensor(np.array(0.3, dtype), requires_grad=True, device=device)
+    y = f(x)
+    y.backward()
+    for z in (y, x.grad):
+        assert (z.shape, z.dtype) == ((), dtype)
+        assert z.device.startswith(device)
+
+
+# ------------------------------------------------------------------------------------------- numbers at the edge
+def slope(f, x, dtype=np.float64):
+    """Value and derivative of an elementwise function at the numbers `x`, warnings being errors."""
+    t = sg.tensor(np.array(x, dtype), requires_grad=True)
+    y = f(t)
+    return y.numpy(), sg.grad(F.sum(y), t).numpy()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("f", "values", "slopes"),
+    [
+        pytest.param(F.sigmoid, (0, 1), (0, 0), id="sigmoid", marks=pytest.mark.equation("0.32")),
+        pytest.param(F.softplus, (0, 1e4), (0, 1), id="softplus", marks=pytest.mark.equation("0.33")),
+        pytest.param(F.logsigmoid, (-1e4, 0), (1, 0), id="logsigmoid", marks=pytest.mark.equation("0.33")),
+        pytest.param(F.tanh, (-1, 1), (0, 0), id="tanh", marks=pytest.mark.equation("0.31")),
+        pytest.param(F.erf, (-1, 1), (0, 0), id="erf", marks=pytest.mark.equation("0.30")),
+        pytest.param(F.elu, (-1, 1e4), (0, 1), id="elu", marks=pytest.mark.equation("0.34")),
+        pytest.param(F.relu, (0, 1e4), (0, 1), id="relu", marks=pytest.mark.equation("0.34")),
+        pytest.param(F.softmax, (0, 1), (0, 0), id="softmax", marks=pytest.mark.equation("0.45")),
+        pytest.param(F.log_softmax, (-2e4, 0), (1, -1), id="log_softmax", marks=pytest.mark.equation("0.46")),
+        pytest.param(
+            lambda x: F.binary_cross_entropy_with_logits(x, np.ones_like(x.data), "none"), (1e4, 0), (-1, 0),
+            id="binary_cross_entropy_with_logits", marks=pytest.mark.equation("0.71"),
+        ),
+    ],
+)  # fmt: skip
+def test_far_out(f, values, slopes, dtype):
+    """At −1e4 and 1e4 nothing overflows, and nothing is lost."""
+    value, gradient = slope(f, [-1e4, 1e4], dtype)
+    np.testing.assert_allclose(value, values, rtol=1e-6)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-6)
+
+
+@pytest.mark.equation("0.44")
+def test_logsumexp_far_out():
+    for top in (1e4, -1e4):
+        value, gradient = slope(F.logsumexp, [top, top])
+        np.testing.assert_allclose(value, top + np.log(2))
+        np.testing.assert_allclose(gradient, [0.5, 0.5])
+    x = sg.tensor(np.full(3, -np.inf), requires_grad=True)
+    assert F.logsumexp(x).item() == -np.inf  # the sum of nothing likely
+
+
+@pytest.mark.parametrize(
+    "f",
+    [F.exp, F.expm1, F.log1p, F.sqrt, F.square, F.abs, F.sin, F.erf, F.tanh, F.sigmoid, F.softplus, F.relu, F.leaky_relu, F.elu,
+     F.softmax, F.logsumexp, F.max, F.min, F.sum, F.norm, lambda x: F.clip(x, 0.0, 1.0), lambda x: F.maximum(x, 0.0)],
+    ids=lambda f: getattr(f, "__name__", "f"),
+)  # fmt: skip
+def test_nan_is_not_swallowed(f):
+    assert np.isnan(f(sg.tensor([np.nan, 1.0])).numpy()).any()
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "expected"),
+    [
+        pytest.param(F.abs, [0.0], [0.0], id="abs", marks=pytest.mark.equation("0.28")),
+        pytest.param(F.relu, [0.0], [0.0], id="relu", marks=pytest.mark.equation("0.34")),
+        pytest.param(lambda x: F.leaky_relu(x, 0.2), [0.0], [0.2], id="leaky_relu", marks=pytest.mark.equation("0.34")),
+        pytest.param(lambda x: F.elu(x, 1.5), [0.0], [1.5], id="elu", marks=pytest.mark.equation("0.34")),
+        pytest.param(lambda x: F.clip(x, -1.0, 1.0), [-1.0, 1.0, 2.0], [1.0, 1.0, 0.0], id="clip", marks=pytest.mark.equation("0.35")),
+        pytest.param(lambda x: F.maximum(x, 1.0), [1.0, 2.0], [0.5, 1.0], id="maximum", marks=pytest.mark.equation("0.36")),
+        pytest.param(lambda x: F.minimum(x, 1.0), [1.0, 2.0], [0.5, 0.0], id="minimum", marks=pytest.mark.equation("0.36")),
+        pytest.param(F.max, [3.0, 1.0, 3.0], [0.5, 0.0, 0.5], id="max", marks=pytest.mark.equation("0.43")),
+        pytest.param(F.min, [3.0, 1.0, 1.0], [0.0, 0.5, 0.5], id="min", marks=pytest.mark.equation("0.43")),
+        pytest.param(F.norm, [0.0, 0.0], [0.0, 0.0], id="norm", marks=pytest.mark.equation("0.49")),
+        pytest.param(lambda x: x**0, [0.0, 2.0], [0.0, 0.0], id="0 to the 0", marks=pytest.mark.equation("0.23")),
+        pytest.param(lambda x: x**1, [0.0, 2.0], [1.0, 1.0], id="x to the 1", marks=pytest.mark.equation("0.23")),
+        pytest.param(lambda x: 0.0**x, [1.0, 2.0], [0.0, 0.0], id="0 to the y", marks=pytest.mark.equation("0.23")),
+    ],
+)  # fmt: skip
+def test_conventions_at_kinks_and_ties(f, at, expected):
+    np.testing.assert_array_equal(slope(f, at)[1], expected)

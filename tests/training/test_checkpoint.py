@@ -1,0 +1,130 @@
+"""Checkpoints: whole or not at all, read whole or refused, and never another run's."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from scratchgen.training import CheckpointError, checkpoint, load, save
+
+CONFIG = {"seed": 1, "hidden": 400, "decoder": "bernoulli", "betas": (0.9, 0.999)}
+FACTS = {"epoch": 3, "history": [{"loss": 0.1 + 0.2}], "state": 2**100 + 1}
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((3, 4)).astype(np.float32)
+    return {"model/weight": weight, "optimizer/lr": 1e-3, "empty": np.zeros((0, 2))}
+
+
+def test_there_and_back(tmp_path, arrays):
+    path = tmp_path / "new" / "folder" / "run.npz"
+    save(path, arrays, FACTS, CONFIG)
+    back, facts = load(path, CONFIG)
+    assert facts == FACTS  # floats and large integers exactly
+    assert list(back) == list(arrays)
+    for name, value in arrays.items():
+        assert back[name].dtype == np.asarray(value).dtype
+        assert (back[name] == value).all()
+    assert [p.name for p in path.parent.iterdir()] == ["run.npz"]
+
+
+def test_no_pickle_is_written(tmp_path, arrays):
+    with pytest.raises(ValueError, match="allow_pickle"):
+        save(tmp_path / "run.npz", {**arrays, "object": np.array([{}])}, FACTS, CONFIG)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, arrays, monkeypatch):
+    path = tmp_path / "run.npz"
+    save(path, arrays, FACTS, CONFIG)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    for culprit in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, culprit, full)
+            with pytest.raises(OSError, match="No space left"):
+                save(path, {}, {"epoch": 4}, CONFIG)
+        assert load(path, CONFIG)[1] == FACTS
+        assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
+
+
+def test_a_missing_checkpoint_says_what_to_do(tmp_path):
+    with pytest.raises(CheckpointError, match=r"none\.npz: there is no checkpoint to resume from; run once without"):
+        load(tmp_path / "none.npz", CONFIG)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(tmp_path, arrays, part):
+    path = tmp_path / "run.npz"
+    save(path, arrays, FACTS, CONFIG)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(CheckpointError, match=r"run\.npz: not a whole checkpoint .* delete it, and train without"):
+        load(path, CONFIG)
+
+
+def test_a_flipped_bit_is_never_read_as_a_number(tmp_path, arrays):
+    """Wherever one byte changes, the file is refused, or what is read is what was written."""
+    path = tmp_path / "run.npz"
+    save(path, arrays, FACTS, CONFIG)
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for position in rng.integers(len(content), size=150):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            back, facts = load(path, CONFIG)
+        except CheckpointError:
+            refused += 1
+        else:
+            assert facts == FACTS
+            assert all((back[name] == value).all() for name, value in arrays.items() if name in back)
+    assert refused > 75
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"\x80\x04N.", b"PK\x03\x04"])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "run.npz"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="not a whole checkpoint"):
+        load(path, CONFIG)
+
+
+def test_npz_files_of_others_and_bare_arrays_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", weights=np.zeros(3))
+    np.save(tmp_path / "b.npy", np.zeros(3))
+    np.savez(tmp_path / "c.npz", json=np.array("[1, 2]"))
+    for name in ("a.npz", "b.npy", "c.npz"):
+        with pytest.raises(CheckpointError, match="not a whole checkpoint"):
+            load(tmp_path / name, CONFIG)
+
+
+def test_another_configuration_is_named(tmp_path, arrays):
+    path = tmp_path / "run.npz"
+    save(path, arrays, FACTS, CONFIG)
+    with pytest.raises(CheckpointError, match=r"run \(extra was 'absent', is now 5; hidden was 400, is now 200\)"):
+        load(path, {**CONFIG, "hidden": 200, "extra": 5})
+
+
+def test_another_format_is_named(tmp_path, arrays, monkeypatch):
+    path = tmp_path / "run.npz"
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "FORMAT", 99)
+        save(path, arrays, FACTS, CONFIG)
+    with pytest.raises(CheckpointError, match="written in format 99, this program reads format 1"):
+        load(path, CONFIG)
+
+
+def test_the_text_in_it_is_json(tmp_path, arrays):
+    save(tmp_path / "run.npz", arrays, FACTS, CONFIG)
+    with np.load(tmp_path / "run.npz", allow_pickle=False) as file:
+        content = json.loads(str(file["json"]))
+    assert content["config"]["hidden"] == 400
+    assert content["facts"]["epoch"] == 3
