@@ -117,7 +117,8 @@ class Tensor(Operators):
     __slots__ = ("__weakref__", "data", "node")
 
     def __init__(self, data: Any, node: Node | None = None) -> None:
-        self.data = data
+        # NumPy turns arrays without axes into scalars; a tensor holds an array.
+        self.data = np.asarray(data) if isinstance(data, np.generic) else data
         self.node = node
 
     shape = property(lambda self: self.data.shape, doc="The array's shape.")
@@ -311,13 +312,11 @@ class Primitive:
             raise checks.explained(self.__name__, error, self.names, raw) from error
         if not tensors:
             return out
-        if type(out) is not np.ndarray and isinstance(out, np.generic):
-            out = np.asarray(out)  # NumPy turns arrays without axes into scalars
         if self.arity > 1:
             dtype = out.dtype
             for value in raw:
                 if getattr(value, "dtype", dtype) is not dtype or type(value) is tuple:
-                    checks.refuse_mixed_precision(self.__name__, self.names, raw)
+                    checks.refuse_mixed_precision(self.__name__, self.names, raw, dtype)
         if _watching:
             checks.refuse_non_finite(out, f"{self} made")
         edges = []
@@ -325,7 +324,7 @@ class Primitive:
             for x, rule, which in tensors:
                 if x.node is not None:
                     if rule is None:
-                        raise TypeError(f"{self} has no derivative for one of these arguments; pass it as .detach()")
+                        raise checks.without_a_rule(self.__name__, self.names, self.rules, args)
                     offer = (*args, out, which, *map(_shape, raw)) if self.offers_shapes else (*args, out, which)
                     edges.append((x.node, rule, rule.keep(offer)))
         return Tensor(out, Node(self, edges, out) if edges else None)
@@ -339,7 +338,7 @@ class Primitive:
             try:
                 self.signature.bind(*args, **kwargs)  # slow, but it says what is wrong
             except TypeError as error:
-                raise TypeError(f"{self}{self.signature}: {error}") from None
+                raise TypeError(f"{self}({', '.join(self.names)}): {error}") from None
         return (*args, *rest)
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ with raw arrays alone they are plain array functions.
 
 from ..autograd import operators as _operators
 from .arithmetic import *
-from ._tapsum import *
+from .convolution import *
 from .elementwise import *
 from .linear import *
 from .losses import *

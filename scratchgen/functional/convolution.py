@@ -1,16 +1,16 @@
 """Convolution (합성곱), its transpose and the gradient of its weight, each a sum over taps.
 
-A **tap** is one position (u, v) of the kernel: a matrix w[:, :, u, v], and a displacement at which an output pixel reads
-the input. A convolution is the sum of its taps (Eq. 4.2), and so are its derivatives:
+A **tap** is one position (u, v) of the kernel: a matrix w[:, :, u, v], and a displacement at which an output pixel
+reads the input. A convolution is the sum of its taps (Eq. 4.2), and so are its derivatives:
 
     _convolve    y = Σ W x      each tap reads the input, displaced
     _transpose   x = Σ Wᵀ y     the same taps, read from the other end
     _correlate   w = y xᵀ       tap by tap, summed over pixels and images
 
-The three are one form that is linear in x, in w and in y, with another argument left open each time. So the derivatives
-of each are the other two, and convolutions can be differentiated as often as one likes.
+The three are one form that is linear in x, in w and in y, with another argument left open each time. So the
+derivatives of each are the other two, and convolutions can be differentiated as often as one likes.
 
-How the sum becomes a few matrix products on data that is copied little: `_plan` and `_gathered`.
+How the sum becomes a few matrix products, on data that is copied little: `_plan` and `_gathered`.
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ class Geometry(NamedTuple):
 
 # -------------------------------------------------------------------------------------------- the three primitives
 @primitive
-def _convolve(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
-    size = _output_size(x.shape[2:], geometry)
+def _convolve(x: Any, weight: Any, bias: Any, geometry: Geometry, size: Pair) -> Any:
     return _tap_sum(x, _by_group(weight, geometry), bias, _reads(geometry), geometry.stride, size)
 
 
@@ -56,12 +55,11 @@ def _transpose(y: Any, weight: Any, geometry: Geometry, size: Pair) -> Any:
     w = _by_group(weight, geometry).swapaxes(1, 2)
     if geometry.stride == (1, 1):
         return _tap_sum(y, w, None, _reads_back(geometry, (0, 0)), (1, 1), size)
-    x = np.zeros_like(y, shape=(len(y), w.shape[0] * w.shape[1], *size))
+    x = np.empty_like(y, shape=(len(y), w.shape[0] * w.shape[1], *size))
     down, right = geometry.stride
-    for first in itertools.product(range(down), range(right)):  # every stride-th pixel from `first` on has taps of its own
+    for first in itertools.product(range(down), range(right)):  # every stride-th pixel: they share their taps
         pixels = x[:, :, first[0] :: down, first[1] :: right]
-        if pixels.size and (reads := _reads_back(geometry, first)):
-            pixels[...] = _tap_sum(y, w, None, reads, (1, 1), pixels.shape[2:])
+        pixels[...] = _tap_sum(y, w, None, _reads_back(geometry, first), (1, 1), pixels.shape[2:])
     return x
 
 
@@ -80,12 +78,12 @@ _convolve.vjp(
     bias=lambda g: sum(g, (0, 2, 3)),  # Eq. 4.6
 )
 _transpose.vjp(
-    y=lambda g, weight, geometry: _convolve(g, weight, None, geometry),
+    y=lambda g, weight, geometry, y_shape: _convolve(g, weight, None, geometry, y_shape[2:]),
     weight=lambda g, y, geometry: _correlate(g, y, geometry),
 )
 _correlate.vjp(
     x=lambda g, y, geometry, x_shape: _transpose(y, g, geometry, x_shape[2:]),
-    y=lambda g, x, geometry: _convolve(x, g, None, geometry),
+    y=lambda g, x, geometry, y_shape: _convolve(x, g, None, geometry, y_shape[2:]),
 )
 
 
@@ -129,12 +127,14 @@ def conv2d(
         groups,
         _checked_taps(taps, *kernel),
     )
-    if min(_output_size(x.shape[2:], geometry)) < 1:
+    sides = zip(x.shape[2:], *geometry[:4])
+    height, width = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides)
+    if height < 1 or width < 1:
         raise ValueError(
             f"conv2d: the kernel {geometry.kernel} with dilation {geometry.dilation} is larger than the image "
             f"{x.shape[2:]} with padding {geometry.padding}; enlarge the padding"
         )
-    return _convolve(x, weight, bias, geometry)
+    return _convolve(x, weight, bias, geometry, (height, width))
 
 
 def conv_transpose2d(
@@ -152,7 +152,7 @@ def conv_transpose2d(
     Eq. 4.7 (derivations/04-convolution.md#eq-4-7). x (N, C, H, W), weight (C, F / groups, KH, KW), bias (F,) or None
     → (N, F, (H − 1)·s − 2p + d(KH − 1) + 1 + output_padding, …). Sizes are an integer or a pair (height, width).
 
-    Up to s sizes shrink to the same one under a stride of s; `output_padding` < s picks the one to go back to.
+    A stride of s shrinks s different sizes to the same one; `output_padding` < s picks the one to go back to.
     Raises `ValueError` where shapes and sizes do not fit together.
     """
     _expect_images("conv_transpose2d", x, weight)
@@ -173,12 +173,13 @@ def conv_transpose2d(
         _checked_taps(None, *kernel),
     )
     extra = pair("output_padding", output_padding, 0)
-    if extra[0] >= geometry.stride[0] or extra[1] >= geometry.stride[1]:
-        raise ValueError(f"conv_transpose2d: output_padding {extra} must be smaller than the stride {geometry.stride}")
-    height, width = (
-        (n - 1) * s - 2 * p + d * (k - 1) + 1 + e
-        for n, k, s, p, d, e in zip(x.shape[2:], *geometry[:4], extra)
-    )
+    if any(e >= max(s, d) for e, s, d in zip(extra, geometry.stride, geometry.dilation)):
+        raise ValueError(
+            f"conv_transpose2d: output_padding {extra} must be smaller than the stride {geometry.stride} "
+            f"or the dilation {geometry.dilation}"
+        )
+    sides = zip(x.shape[2:], *geometry[:4], extra)
+    height, width = ((n - 1) * s - 2 * p + d * (k - 1) + 1 + e for n, k, s, p, d, e in sides)
     if height < 1 or width < 1:
         raise ValueError(
             f"conv_transpose2d: nothing is left of the image, padding {geometry.padding} takes {(height, width)} from "
@@ -206,19 +207,14 @@ def _reads(geometry: Geometry) -> tuple[Read, ...]:
 
 @functools.lru_cache
 def _reads_back(geometry: Geometry, first: Pair) -> tuple[Read, ...]:
-    """Where the transpose reads, for its every stride-th pixel beginning at `first`: a tap that brought pixel s·i + r to
-    i brings i back to s·i + r. Only taps whose r falls on these pixels take part (Eq. 4.4)."""
+    """Where the transpose reads, for every stride-th of its pixels beginning at `first`. A tap that brought pixel
+    s·i + r to i brings i back to s·i + r: the taps whose r is among these pixels take part (Eq. 4.4)."""
     (sh, sw), (a, b) = geometry.stride, first
     return tuple(
         Read(tap, (a - row) // sh, (b - column) // sw)
         for tap, row, column in _reads(geometry)
         if (a - row) % sh == 0 and (b - column) % sw == 0
     )
-
-
-def _output_size(size: Pair, geometry: Geometry) -> Pair:
-    height, width = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(size, *geometry[:4]))
-    return height, width
 
 
 def overlap(offset: int, stride: int, count: int, size: int) -> tuple[slice, slice]:
@@ -263,19 +259,20 @@ class Plan(NamedTuple):
 
 @functools.lru_cache
 def _plan(reads: tuple[Read, ...], stride: int, gather_all: bool) -> Plan:
-    """Taps in one row of the kernel are gathered; the other rows then need no copy, they are *shifts* of the same buffer.
+    """Copy what one row of the kernel reads; for the other rows this is a *shift* of the same buffer.
 
-    A slot holds, row after row, what one tap reads. A tap one kernel row further down reads the same, one image row
-    later (for a stride: the taps s kernel rows further down do). Eq. 4.3 (derivations/04-convolution.md#eq-4-3). So there
-    is one slot for each column of the kernel, one product for each row, and the taps in a row, lying side by side,
-    are one long matrix. With `gather_all` each tap has its own slot, and there is a single product.
+    A slot holds, row after row, what one tap reads. The tap one kernel row further down reads the same, one image row
+    later (for a stride s: the tap s kernel rows further down). Eq. 4.3 (derivations/04-convolution.md#eq-4-3). So there
+    is one slot for each column of the kernel and one product for each row, and taps side by side in a row are one long
+    matrix. With `gather_all` each tap has a slot of its own, and there is a single product.
     """
+
     def placed(read: Read) -> tuple[int, Pair]:
         return (0, (read.row, read.column)) if gather_all else (read.row // stride, (read.row % stride, read.column))
 
     placement = sorted((*placed(read), read.tap) for read in reads)
     slots = sorted({slot for _, slot, _ in placement})
-    lowest, highest = placement[0][0], placement[-1][0]
+    lowest, highest = (placement[0][0], placement[-1][0]) if placement else (0, 0)
     products: list[Product] = []
     for shift, slot, tap in placement:
         position = slots.index(slot)
@@ -304,7 +301,8 @@ def _gathered(x: Any, plan: Plan, stride: Pair, groups: int, size: Pair) -> Iter
     n, c, *image = x.shape
     (height, width), channels = size, c // groups
     slot = (channels, height + plan.extra_rows, width)
-    handful = max(1, min(n, _limits(x).buffer // (groups * len(plan.slots) * math.prod(slot) * x.dtype.itemsize)))
+    image_bytes = groups * len(plan.slots) * math.prod(slot) * x.dtype.itemsize
+    handful = max(1, min(n, _limits(x).buffer // max(1, image_bytes)))
     buffer = np.zeros_like(x, shape=(handful, groups, len(plan.slots), *slot))  # what no pixel is copied to stays 0
     for start in range(0, n, handful):
         images = slice(start, min(start + handful, n))
@@ -331,25 +329,25 @@ def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, s
     y = np.empty_like(x, shape=(len(x), groups, outputs, *size))
     for images, factors in _gathered(x, plan, stride, groups, size):
         total = y[images]
+        term = total  # the first product goes straight into the total
         for matrix, pixels in zip(matrices, factors):
             strips = _strips(x, matrix.size // groups, size)
-            if pixels is factors[0]:
-                np.matmul(matrix, _cut(pixels, strips), out=_cut(total, strips))
-                term = np.empty_like(total) if len(factors) > 1 else None
-            else:
-                np.matmul(matrix, _cut(pixels, strips), out=_cut(term, strips))
+            np.matmul(matrix, _cut(pixels, strips), out=_cut(term, strips))
+            if term is not total:
                 total += term
+            elif len(factors) > 1:
+                term = np.empty_like(total)
+        if not factors:
+            total[...] = 0
         if bias is not None:
             total += bias.reshape(groups, outputs, 1, 1)
     return y.reshape(len(x), groups * outputs, *size)
 
 
-def _tap_products(
-    x: Any, y: Any, reads: tuple[Read, ...], stride: Pair, groups: int
-) -> Iterator[tuple[Pair, Any]]:
+def _tap_products(x: Any, y: Any, reads: tuple[Read, ...], stride: Pair, groups: int) -> Iterator[tuple[Pair, Any]]:
     """For each tap Σ_{n,i,j} y[n, o, i, j] · x[n, c, s·i + r_t, s·j + c_t], as (groups, outputs, inputs).  Eq. 4.5
     (derivations/04-convolution.md#eq-4-5)"""
-    n, outputs, inputs, size = len(x), y.shape[1] // groups, x.shape[1] // groups, y.shape[2:]
+    outputs, inputs, size = y.shape[1] // groups, x.shape[1] // groups, y.shape[2:]
     plan = _planned(x, reads, stride[0], inputs, outputs)
     totals = [np.zeros_like(x, shape=(groups, len(p.taps) * inputs, outputs)) for p in plan.products]
     for images, factors in _gathered(x, plan, stride, groups, size):
@@ -394,7 +392,7 @@ def _expect_images(name: str, x: Any, weight: Any) -> None:
 
 def _expect_bias(name: str, bias: Any, outputs: int) -> None:
     if bias is not None and bias.shape != (outputs,):
-        raise ValueError(f"{name}: expected a bias of shape {(outputs,)}, one number per output channel, got {bias.shape}")
+        raise ValueError(f"{name}: expected a bias of shape {(outputs,)}, one per output channel, got {bias.shape}")
 
 
 def _pair(name: str, argument: str, size: int | Pair, least: int) -> Pair:
@@ -410,8 +408,6 @@ def _checked_taps(taps: tuple[Pair, ...] | None, height: int, width: int) -> tup
     if taps is None:
         return every
     chosen = tuple(sorted({(int(u), int(v)) for u, v in taps}))
-    if not chosen or len(chosen) != len(taps) or not set(chosen) <= set(every):
-        raise ValueError(
-            f"conv2d: expected taps to be different positions (row, column) in the kernel {(height, width)}, got {taps}"
-        )
+    if strays := set(chosen) - set(every):
+        raise ValueError(f"conv2d: taps {sorted(strays)} lie outside of the kernel {(height, width)}")
     return chosen

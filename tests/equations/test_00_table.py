@@ -340,7 +340,42 @@ PRODUCTS_AND_LOSSES = [
 ]
 
 
-@pytest.mark.parametrize(("f", "rule", "inputs"), [*ELEMENTWISE, *REDUCTIONS, *MOVES, *PRODUCTS_AND_LOSSES])
+IMAGE = rng.permutation(48).reshape(1, 2, 4, 6).astype(float)  # no ties
+
+
+def enlarged(x):
+    """Every pixel as a block of 2 × 2."""
+    return x.repeat(2, axis=2).repeat(2, axis=3)
+
+
+def blocks(x):
+    """The sum over each block of 2 × 2."""
+    n, c, h, w = x.shape
+    return x.reshape(n, c, h // 2, 2, w // 2, 2).sum((3, 5))
+
+
+POOLING = [
+    pytest.param(
+        lambda x: F.max_pool2d(x, 2),
+        lambda g, z, x: (enlarged(g) * (x == enlarged(z)),),
+        (IMAGE,),
+        marks=equation("0.78"),
+        id="max_pool2d",
+    ),
+    pytest.param(
+        lambda x: F.avg_pool2d(x, 2),
+        lambda g, z, x: (enlarged(g) / 4,),
+        (IMAGE,),
+        marks=equation("0.79"),
+        id="avg_pool2d",
+    ),
+    pytest.param(
+        lambda x: F.upsample(x, 2), lambda g, z, x: (blocks(g),), (IMAGE,), marks=equation("0.80"), id="upsample"
+    ),
+]
+
+
+@pytest.mark.parametrize(("f", "rule", "inputs"), [*ELEMENTWISE, *REDUCTIONS, *MOVES, *PRODUCTS_AND_LOSSES, *POOLING])
 def test_the_rule_is_the_one_on_the_page(f, rule, inputs):
     """The gradient of every argument, for a random cotangent, is the page's formula."""
     arguments = [sg.tensor(x, requires_grad=True) for x in inputs]
