@@ -8,6 +8,8 @@ pooch are loaded when something needs them.
 from . import distributions, functional, nn, optim
 from .autograd import Tensor, detect_anomaly, grad, no_grad, primitive, tensor
 from .autograd.gradcheck import gradcheck, gradgradcheck
+from .drawing import draw_graph
+from .drawing import draw_graph
 from .nn.init import manual_seed
 
 __version__ = "0.1.0"
@@ -15,6 +17,8 @@ __all__ = [
     "Tensor",
     "detect_anomaly",
     "distributions",
+    "draw_graph",
+    "draw_graph",
     "functional",
     "grad",
     "gradcheck",

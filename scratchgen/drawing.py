@@ -48,7 +48,7 @@ def draw_graph(
         raise ValueError(f"draw_graph: expected svg, dot or (as a file) png, got {ending!r} and format={format!r}")
     nodes = _nodes(y.node)
     labels = {x.node: name for name, x in (names or {}).items() if x.node is not None}
-    boxes = {node: Box(labels.get(node) or _name(node), node) for node in nodes}
+    boxes = {node: Box(_label(node, labels.get(node)), node) for node in nodes}
     if "dot" in (ending, format):
         text = _dot(boxes)
     else:
@@ -103,8 +103,12 @@ def _nodes(root: Node) -> list[Node]:
     return sorted(seen, key=lambda node: node.order)
 
 
-def _name(node: Node) -> str:
-    return "leaf" if node.primitive is None else node.primitive.__name__.lstrip("_")
+def _label(node: Node, name: str | None) -> str:
+    """`W`, `exp`, or where a primitive's output has a name, `std = exp`."""
+    if node.primitive is None:
+        return name or "leaf"
+    made_by = node.primitive.__name__.lstrip("_")
+    return f"{name} = {made_by}" if name else made_by
 
 
 def _formula(node: Node) -> str:
@@ -117,9 +121,13 @@ def _layers(nodes: list[Node], boxes: dict[Node, Box]) -> list[list[Box]]:
     """Boxes and bends, layer by layer, each with its place."""
     for node in nodes:
         boxes[node].layer = 1 + max((boxes[edge[0]].layer for edge in node.edges), default=-1)
-    for node in nodes:  # a leaf stands just above its first reader
-        readers = [boxes[n].layer for n in nodes if any(edge[0] is node for edge in n.edges)] if not node.edges else []
-        boxes[node].layer = min(readers, default=boxes[node].layer + 1) - 1
+    readers: dict[Node, list[int]] = {}
+    for node in nodes:
+        for parent, *_ in node.edges:
+            readers.setdefault(parent, []).append(boxes[node].layer)
+    for node in nodes:
+        if not node.edges and node in readers:  # a leaf stands just above its first reader
+            boxes[node].layer = min(readers[node]) - 1
     layers: list[list[Box]] = [[] for _ in range(1 + max(box.layer for box in boxes.values()))]
     for box in boxes.values():
         layers[box.layer].append(box)

@@ -23,7 +23,7 @@ class Row(NamedTuple):
 
     name: str
     case: str
-    equation: str
+    equation: str  # one id, or several with spaces between
     f: Callable[..., Any]
     args: tuple[Any, ...]
 
@@ -185,28 +185,28 @@ LAYERS = [
     row("0.77", lambda x: F.dropout(x, 0.4, SAME_MASK), normal(4, 3), name="dropout"),
 ]
 
-IMAGES = []
-if hasattr(F, "conv2d"):
-    IMAGES += [
-        row("4.1", F.conv2d, normal(2, 2, 5, 4), normal(3, 2, 3, 2), normal(3)),
-        row("4.1", F.conv2d, normal(1, 4, 6, 5), normal(2, 2, 2, 3), normal(2), 2, 1, 1, 2, case="stride 2, padded, two groups"),
-        row("4.1", F.conv2d, normal(1, 1, 7, 7), normal(2, 1, 3, 3), None, 1, 2, 2, case="dilated"),
-        row("4.1", F.conv2d, normal(2, 2, 4, 4), normal(2, 2, 3, 3), None, 1, 1, case="square"),
-        row("4.7", F.conv_transpose2d, normal(2, 3, 3, 2), normal(3, 2, 2, 3), normal(2)),
-        row("4.7", F.conv_transpose2d, normal(1, 2, 3, 3), normal(2, 3, 3, 3), None, 2, 1, 1, case="stride 2, output padding"),
-    ]  # fmt: skip
-if hasattr(F, "max_pool2d"):
-    IMAGES += [
-        row("0.78", F.max_pool2d, apart(1, 2, 4, 6), 2),
-        row("0.79", F.avg_pool2d, normal(1, 2, 4, 6), 2),
-        row("0.80", F.upsample, normal(1, 2, 2, 3), 2),
-    ]
+IMAGES = [
+    row("4.4 4.5 4.6", F.conv2d, normal(2, 2, 5, 4), normal(3, 2, 3, 2), normal(3)),
+    row("4.4 4.5", F.conv2d, normal(2, 2, 4, 4), normal(2, 2, 3, 3), None, 1, 1, case="square"),
+    row("4.4 4.5", F.conv2d, normal(1, 4, 6, 5), normal(2, 2, 2, 3), normal(2), 2, 1, 1, 2, case="strided, in two groups"),
+    row("4.4 4.5", F.conv2d, normal(1, 1, 7, 7), normal(2, 1, 3, 3), None, 1, 2, 2, case="dilated"),
+    row("4.8", lambda x, w: F.conv2d(x, w, taps=((0, 0), (0, 1), (1, 0))), normal(1, 2, 4, 4), normal(2, 2, 3, 3),
+        name="conv2d", case="masked"),
+    row("4.7", F.conv_transpose2d, normal(2, 3, 3, 2), normal(3, 2, 2, 3), normal(2)),
+    row("4.7", F.conv_transpose2d, normal(1, 2, 3, 3), normal(2, 3, 3, 3), None, 2, 1, 1, case="strided"),
+    row("4.7", F.conv_transpose2d, normal(1, 4, 3, 3), normal(4, 1, 2, 2), None, 1, 0, 0, 2, 2, case="dilated, in two groups"),
+    row("0.78", F.max_pool2d, apart(1, 2, 4, 6), 2),
+    row("0.78", F.max_pool2d, apart(1, 1, 5, 5), 3, 2, 1, case="overlapping, padded"),
+    row("0.79", F.avg_pool2d, normal(1, 2, 4, 6), 2),
+    row("0.79", F.avg_pool2d, normal(1, 1, 5, 5), 3, 2, 1, case="overlapping, padded"),
+    row("0.80", F.upsample, normal(1, 2, 2, 3), 2),
+]  # fmt: skip
 
 TABLE = [*ELEMENTWISE, *REDUCTIONS, *SHAPES, *PRODUCTS, *LOSSES, *LAYERS, *IMAGES]
 CONSTANTS = {"one_hot"}  # public, without a derivative
 
 
 def every_row() -> Any:
-    """Parametrises a test with the table; each row carries the marker of its equation."""
-    rows = [pytest.param(r, id=str(r), marks=pytest.mark.equation(r.equation)) for r in TABLE]
+    """Parametrises a test with the table; each row carries the marker of its equations."""
+    rows = [pytest.param(r, id=str(r), marks=pytest.mark.equation(*r.equation.split())) for r in TABLE]
     return pytest.mark.parametrize("row", rows)

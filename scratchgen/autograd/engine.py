@@ -217,7 +217,7 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, device: st
     if isinstance(data, Tensor):
         data = data.data
     if backend.is_array(data):
-        array = data.astype(dtype or data.dtype)  # astype copies
+        array = data[...].astype(dtype or data.dtype)  # [...] makes arrays of NumPy's scalars, astype copies
     else:
         try:
             array = np.array(data, dtype=dtype or np.float32)

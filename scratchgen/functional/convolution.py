@@ -110,7 +110,7 @@ def conv2d(
     Raises `ValueError` where shapes and sizes do not fit together.
     """
     _expect_images("conv2d", x, weight)
-    (f, c, *kernel), pair = weight.shape, functools.partial(_pair, "conv2d")
+    (f, c, *kernel), pair = weight.shape, functools.partial(as_pair, "conv2d")
     if groups < 1 or f % groups:
         raise ValueError(f"conv2d: {f} filters do not divide into {groups} groups (weight {weight.shape})")
     if x.shape[1] != c * groups:
@@ -156,7 +156,7 @@ def conv_transpose2d(
     Raises `ValueError` where shapes and sizes do not fit together.
     """
     _expect_images("conv_transpose2d", x, weight)
-    (c, f, *kernel), pair = weight.shape, functools.partial(_pair, "conv_transpose2d")
+    (c, f, *kernel), pair = weight.shape, functools.partial(as_pair, "conv_transpose2d")
     if x.shape[1] != c:
         raise ValueError(
             f"conv_transpose2d: x has {x.shape[1]} channels, weight expects {c} (x {x.shape}, weight {weight.shape})"
@@ -395,7 +395,7 @@ def _expect_bias(name: str, bias: Any, outputs: int) -> None:
         raise ValueError(f"{name}: expected a bias of shape {(outputs,)}, one per output channel, got {bias.shape}")
 
 
-def _pair(name: str, argument: str, size: int | Pair, least: int) -> Pair:
+def as_pair(name: str, argument: str, size: int | Pair, least: int) -> Pair:
     """An integer or a pair of them, as a pair."""
     pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
     if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in pair):

@@ -1,7 +1,7 @@
 """conv2d forward and backward: 64 images of 28×28, as many filters 3×3 as channels, padding 1; then with 5 of 9 taps.
 
-Gradients of x, w and b are all computed. The masked case is the inner layer of a PixelCNN (type B): scratchgen skips the
-taps that the others multiply by zero.
+Gradients of x, w and b are all computed. The masked case is the inner layer of a PixelCNN (type B): scratchgen skips
+the taps that the others multiply by zero.
 """
 
 from __future__ import annotations

@@ -15,34 +15,19 @@ PEERS = ("torch", "autograd", "mygrad", "dezero")
 
 def run(rounds: int = 5) -> list[dict]:
     """The cost per primitive for chains of one operation and of three; then of one chain at growing depth."""
-    tables = []
-    for chain in CHAINS:
-        tables.append(
-            compare(
-                f"engine: a chain of {LENGTH} primitives, {chain}, forward and backward (per primitive: divide by {LENGTH})",
-                [_contender(library, chain, LENGTH) for library in ("scratchgen", *PEERS)],
-                rounds=rounds,
-                length=LENGTH,
-            )
-        )
-    for depth in (1_000, 10_000, 100_000):
-        libraries = ("scratchgen", "torch", "autograd") if depth > 10_000 else ("scratchgen", *PEERS)
-        contenders = [_contender(library, "mixed", depth) for library in libraries]
-        contenders.insert(1, Contender("without gc", f"{__name__}:without_gc", {"length": depth}))
-        tables.append(
-            compare(
-                f"engine: depth {depth}, mixed",
-                contenders,
-                rounds=rounds,
-                length=depth,
-            )
-        )
-    for table in tables:
-        for row in table["rows"]:
-            if "seconds" in row:
-                row["microseconds per primitive"] = round(row["seconds"] / table["length"] * 1e6, 3)
+    tables = [_table(chain, LENGTH, PEERS, rounds) for chain in CHAINS]
+    tables += [_table("mixed", depth, PEERS, rounds) for depth in (1_000, 10_000)]
+    tables.append(_table("mixed", 100_000, ("torch",), rounds))
     _show_costs(tables)
     return tables
+
+
+def _table(chain: str, length: int, peers: tuple[str, ...], rounds: int) -> dict:
+    contenders = [_contender(library, chain, length) for library in ("scratchgen", *peers)]
+    if chain == "mixed":
+        contenders.append(Contender("without gc", f"{__name__}:without_gc", {"length": length}))
+    title = f"engine, per primitive forward and backward: {chain}, depth {length}"
+    return compare(title, contenders, rounds=rounds, parts=length, chain=chain, depth=length)
 
 
 def _contender(library: str, chain: str, length: int) -> Contender:
@@ -52,12 +37,11 @@ def _contender(library: str, chain: str, length: int) -> Contender:
 
 def _show_costs(tables: list[dict]) -> None:
     names = list(dict.fromkeys(row["name"] for table in tables for row in table["rows"]))
-    print("\nengine: µs per primitive, forward and backward   goal ≤ 6, flat in depth")
-    print(" " * 40 + "".join(f"{name:>12}" for name in names))
+    print("\nengine: µs per primitive, forward and backward   (goal ≤ 6, flat in depth)")
+    print(" " * 20 + "".join(f"{name:>12}" for name in names))
     for table in tables:
-        costs = {row["name"]: row.get("microseconds per primitive") for row in table["rows"]}
-        title = table["title"].removeprefix("engine: ").partition(", forward")[0]
-        print(f"  {title:38}" + "".join(f"{costs.get(n) or '–':>12}" for n in names))
+        costs = {row["name"]: f"{1e6 * row['seconds']:.1f}" for row in table["rows"] if "seconds" in row}
+        print(f"  {table['chain']:10}{table['depth']:8}" + "".join(f"{costs.get(name, '–'):>12}" for name in names))
 
 
 # --------------------------------------------------------------------------------------------- the same chains

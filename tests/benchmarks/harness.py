@@ -1,10 +1,10 @@
 """How contenders are timed: each in a process of its own, in turn, as ratios.
 
-A contender is a function `module:function` that prepares its work and returns `step()`, which does it once and returns a
-number that tells whether it did the same work as the others (a loss, a sum of gradients). Each contender gets a process
-with as many threads and processor cores as the others. When all have warmed up, the processes are asked in turn
-(A B C A B C …), so that a slow minute of the machine falls on all of them. One answer is the median of several calls; the
-table shows the median over the rounds, and the median over the rounds of our time divided by theirs.
+A contender is a function `module:function` that prepares its work and returns `step()`, which does it once and returns
+a number that tells whether it did the same work as the others (a loss, a sum of gradients). Each contender gets a
+process with as many threads and processor cores as the others. When all have warmed up, the processes are asked in turn
+(A B C A B C …), so that a slow minute of the machine falls on all of them. One answer is the median of several calls;
+the table shows the median over the rounds, and the median over the rounds of our time divided by theirs.
 """
 
 from __future__ import annotations
@@ -36,18 +36,25 @@ class Contender:
 
 # ---------------------------------------------------------------------------------------------------- the parent
 def compare(
-    title: str, contenders: list[Contender], threads: int = 1, rounds: int = 5, goals: Any = None, **facts: Any
+    title: str,
+    contenders: list[Contender],
+    threads: int = 1,
+    rounds: int = 5,
+    goals: dict[str, float] | None = None,
+    parts: int = 1,
+    **facts: Any,
 ) -> dict:
-    """Time the contenders side by side and print their table; returns it as plain data."""
+    """Time the contenders side by side and print their table; returns it as plain data.
+
+    `goals` are the ratios to reach, by contender; times are given per part where a step has several `parts`.
+    """
     began = time.perf_counter()
     workers = [_Worker(c, threads) for c in contenders]
-    for worker in workers:
-        worker.listen()  # one after the other: warming up is work, too
     for worker in rounds * workers:
         worker.ask()
     for worker in workers:
         worker.close()
-    table = {"title": title, "threads": threads, "rounds": rounds, **facts, "rows": _rows(workers, goals or {})}
+    table = {"title": title, "threads": threads, "rounds": rounds, **facts, "rows": _rows(workers, goals or {}, parts)}
     table["seconds"] = round(time.perf_counter() - began, 1)
     show(table)
     return table
@@ -68,6 +75,7 @@ class _Worker:
         )  # fmt: skip
         if CORES:  # the last cores: the first ones tend to be busy with interrupts
             os.sched_setaffinity(self.process.pid, CORES[-threads:])
+        self.listen()  # it answers when it has warmed up
 
     def listen(self) -> None:
         line = self.process.stdout.readline()
@@ -88,7 +96,7 @@ class _Worker:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """What every contender's process gets: the thread counts, and OpenBLAS's kernels for this processor (see `kernels`)."""
+    """What every contender's process gets: the thread counts, and OpenBLAS's kernels for this processor."""
     count = str(threads)
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {**dict.fromkeys(names, count), "JAX_PLATFORMS": "cpu", **kernels()}
@@ -119,7 +127,7 @@ def blas() -> str:
     )
 
 
-def _rows(workers: list[_Worker], goals: dict[str, float]) -> list[dict]:
+def _rows(workers: list[_Worker], goals: dict[str, float], parts: int) -> list[dict]:
     ours = [w for w in workers if w.contender.ours]
     reference = next((w.values for w in workers if not w.error), [])
     rows = []
@@ -128,7 +136,8 @@ def _rows(workers: list[_Worker], goals: dict[str, float]) -> list[dict]:
         if w.error:
             row["error"] = w.error
         else:
-            row |= {"seconds": statistics.median(w.times), "lowest": min(w.times), "highest": max(w.times)}
+            times = [t / parts for t in w.times]
+            row |= {"seconds": statistics.median(times), "lowest": min(times), "highest": max(times)}
             row["same"] = _agree(w.values, reference)
             row["ratios"] = {
                 o.contender.name: statistics.median(a / b for a, b in zip(o.times, w.times))
@@ -206,11 +215,10 @@ def work(target: str, options: dict[str, Any]) -> None:
     try:
         module, _, function = target.partition(":")
         step = getattr(importlib.import_module(module), function)(**options)
+        began = time.perf_counter()
         values = [float(step()), float(step())]  # the second comes after one update
-        began, calls = time.perf_counter(), 0
-        while calls < 3 or time.perf_counter() - began < ROUND:
+        while time.perf_counter() - began < 2 * ROUND:
             step()
-            calls += 1
         answer(values=values)
     except Exception as error:
         return answer(error=f"{type(error).__name__}: {error}".splitlines()[0][:160])

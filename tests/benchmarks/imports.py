@@ -42,5 +42,5 @@ def _import_time(module: str) -> float:
     """Seconds until `import module` is done, from the last line that -X importtime writes about it."""
     command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
-    own, cumulative, name = next(line for line in reversed(lines) if line.endswith(f"| {module}")).split("|")
+    _, cumulative, _ = next(line for line in reversed(lines) if line.endswith(f"| {module}")).split("|")
     return int(cumulative) / 1e6
