@@ -69,7 +69,9 @@ def _versions() -> Iterator[Fact]:
 
 def _processor() -> Iterator[Fact]:
     name, flags = cpu()
-    widest = next((word for flag, word in (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("asimd", "NEON")) if flag in flags), "")
+    widest = next(
+        (word for flag, word in (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("asimd", "NEON")) if flag in flags), ""
+    )
     cores = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     yield Fact("processor", f"{name}, {cores} cores ({usable} usable){f', {widest}' if widest else ''}")
@@ -89,16 +91,17 @@ def cpu(path: str = "/proc/cpuinfo") -> tuple[str, frozenset[str]]:
 # OpenBLAS chooses its kernels by the processor's model, and falls back to old ones for models it does not know.
 AVX512 = frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"})
 WITH_AVX512 = {"skylakex", "cooperlake", "sapphirerapids"}
-WITHOUT_AVX2 = {"prescott", "core2", "penryn", "dunnington", "atom", "nano", "nehalem", "sandybridge", "bulldozer", "barcelona",
-                "bobcat", "opteron", "opteron_sse3", "athlon", "katmai", "coppermine", "northwood", "banias", "generic"}  # fmt: skip
+BEFORE_AVX2 = {"prescott", "core2", "penryn", "nehalem", "sandybridge", "barcelona", "bobcat", "bulldozer", "generic"}
 
 
 def better_kernel(architecture: str, flags: frozenset[str]) -> str:
     """The `OPENBLAS_CORETYPE` that uses what the processor has; "" where the kernels in use do so already."""
     kernel = architecture.lower()
+    if kernel == "unnamed":
+        return ""
     if flags >= AVX512 and kernel not in WITH_AVX512:
         return "SkylakeX"
-    if flags >= {"avx2", "fma"} and kernel in WITHOUT_AVX2:
+    if flags >= {"avx2", "fma"} and kernel in BEFORE_AVX2:
         return "Haswell"
     return ""
 
@@ -118,13 +121,16 @@ def _blas() -> Iterator[Fact]:
     if not pools:
         yield Fact("BLAS", "none that threadpoolctl knows (Accelerate on macOS is fine)")
     for pool in pools:
-        kernel = str(pool.get("architecture") or "unknown")
+        kernel = str(pool.get("architecture") or "unnamed")
         owner = next((name for name in ("numpy", "scipy") if name in str(pool.get("filepath"))), "system")
         better = better_kernel(kernel, flags) if pool.get("internal_api") == "openblas" else ""
+        library = f"{owner}'s {pool.get('internal_api')} {pool.get('version')}"
         yield Fact(
             "BLAS",
-            f"{owner}'s {pool.get('internal_api')} {pool.get('version')}, {kernel} kernels, {pool.get('num_threads')} threads",
-            f"export OPENBLAS_CORETYPE={better}   # before Python starts: matrix products up to twice as fast" if better else "",
+            f"{library}, {kernel} kernels, {pool.get('num_threads')} threads",
+            f"export OPENBLAS_CORETYPE={better}   # before Python starts: matrix products up to twice as fast"
+            if better
+            else "",
         )
 
 
@@ -136,7 +142,7 @@ def _threads() -> Iterator[Fact]:
 
 def _gpu() -> Iterator[Fact]:
     if importlib.util.find_spec("cupy") is None:
-        remedy = "pip install scratchgen[cuda13]   # or [cuda12], to match nvidia-smi" if shutil.which("nvidia-smi") else ""
+        remedy = "pip install scratchgen[cuda13]   # or [cuda12]: see nvidia-smi" if shutil.which("nvidia-smi") else ""
         yield Fact("GPU", f"CuPy is not installed{'' if remedy else '; everything runs on the CPU'}", remedy)
         return
     cupy = importlib.import_module("cupy")
@@ -149,16 +155,22 @@ def _gpu() -> Iterator[Fact]:
     for device in range(count):
         properties = runtime.getDeviceProperties(device)
         name, memory = properties["name"].decode(), properties["totalGlobalMem"] / 2**30
-        yield Fact("GPU", f"cuda:{device} {name}, {memory:.0f} GiB, CuPy {cupy.__version__}, CUDA {runtime.runtimeGetVersion()}")
+        yield Fact(
+            "GPU",
+            f"cuda:{device} {name}, {memory:.0f} GiB, CuPy {cupy.__version__}, CUDA {runtime.runtimeGetVersion()}",
+        )
 
 
 def _data() -> Iterator[Fact]:
-    there = bundled.PATH.is_file()
-    yield Fact("digits", f"bundled, {bundled.PATH.stat().st_size / 1e6:.1f} MB" if there else "the bundled file is missing",
-               "" if there else "pip install --force-reinstall scratchgen")  # fmt: skip
+    if bundled.PATH.is_file():
+        yield Fact("digits", f"bundled, {bundled.PATH.stat().st_size / 1e6:.1f} MB")
+    else:
+        yield Fact("digits", "the bundled file is missing", "pip install --force-reinstall scratchgen")
     root = complete.data_root()
     told = "SCRATCHGEN_DATA" if "SCRATCHGEN_DATA" in os.environ else "the default"
-    missing = [name for name, whole in (("mnist", _has_mnist(root)), ("binarized_mnist", _has_binarized(root))) if not whole]
+    missing = [
+        name for name, whole in (("mnist", _has_mnist(root)), ("binarized_mnist", _has_binarized(root))) if not whole
+    ]
     state = f"without {' and '.join(missing)}" if missing else "with mnist and binarized_mnist"
     remedy = "export SCRATCHGEN_DATA=…   # the folder that holds them, or mnist(download=True)" if missing else ""
     yield Fact("data", f"{root} ({told}), {state if root.is_dir() else 'no such folder'}", remedy)
@@ -176,6 +188,8 @@ def _has_binarized(root: Path) -> bool:
 
 def _disk() -> Iterator[Fact]:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    yield Fact("disk", f"{free:.1f} GiB free in {Path.cwd()}", "make room: checkpoints and pictures need about 1 GiB" if free < 1 else "")
-
-
+    yield Fact(
+        "disk",
+        f"{free:.1f} GiB free in {Path.cwd()}",
+        "make room: checkpoints and pictures need about 1 GiB" if free < 1 else "",
+    )

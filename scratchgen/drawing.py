@@ -4,7 +4,7 @@ Boxes are primitives, with the shape of what they made; ellipses are leaves, the
 Values flow downwards, gradients back up along the same lines. Constants are not part of a graph, so they are not drawn.
 
 The layout is the classical one for layered graphs (Sugiyama, Tagawa and Toda, 1981): a node stands one layer below its
-lowest argument, long lines get a bend in every layer that they cross, and layers are sorted so that neighbours are near.
+lowest argument, long lines get a bend in every layer that they cross, and layers are sorted so that neighbours meet.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def _nodes(root: Node) -> list[Node]:
     while pending:
         node = pending.pop()
         if node.edges is None:
-            raise ValueError(f"draw_graph: this graph has been freed by a backward walk (at {node.primitive}); draw first")
+            raise ValueError(
+                f"draw_graph: this graph has been freed by a backward walk (at {node.primitive}); draw first"
+            )
         for parent, *_ in node.edges:
             if parent not in seen:
                 seen.add(parent)
@@ -113,7 +115,9 @@ def _label(node: Node, name: str | None) -> str:
 
 def _formula(node: Node) -> str:
     """The first line of a primitive's docstring, for the tooltip."""
-    return (inspect.getdoc(node.primitive) or "").partition("\n")[0] if node.primitive else "its gradient is kept in .grad"
+    if node.primitive is None:
+        return "its gradient is kept in .grad"
+    return (inspect.getdoc(node.primitive) or "").partition("\n")[0]
 
 
 # ----------------------------------------------------------------------------------------------------- the layout
@@ -134,9 +138,9 @@ def _layers(nodes: list[Node], boxes: dict[Node, Box]) -> list[list[Box]]:
     for node in nodes:
         for parent, rule, _ in node.edges:
             start = boxes[parent]
-            for layer in range(start.layer + 1, boxes[node].layer):
-                bend = Box("", None, layer)
-                layers[layer].append(bend)
+            for between in range(start.layer + 1, boxes[node].layer):
+                bend = Box("", None, between)
+                layers[between].append(bend)
                 _connect(start, bend, "")
                 start = bend
             _connect(start, boxes[node], rule.argument)

@@ -95,7 +95,7 @@ def comparison(groups: Mapping[str, np.ndarray], columns: int, title: str = "") 
     side = 4.6 if len(groups) > 1 else 6.0  # inches
     with _style():
         figure = _figure(side * len(groups), side * rows / columns + 0.7)
-        figure.get_layout_engine().set(wspace=0.06)
+        figure.set_layout_engine("constrained", wspace=0.06)
         for axes, (name, images) in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups.items()):
             _draw_tiles(axes, images, columns, name)
         figure.suptitle(title)

@@ -160,12 +160,23 @@ PRODUCTS = [
     row("0.61", F.linear, normal(2, 3, 4), normal(2, 4), case="without bias, two leading axes"),
     row("0.61", F.linear, normal(4), normal(3, 4), normal(3), case="of a vector"),
     row("0.62", lambda *xs: F.einsum("bij,bjk->bik", *xs), normal(2, 3, 2), normal(2, 2, 4), name="einsum"),
-    row("0.62", lambda *xs: F.einsum("i,ij,jk->k", *xs), normal(2), normal(2, 3), normal(3, 2), name="einsum", case="three"),
+    row(
+        "0.62",
+        lambda *xs: F.einsum("i,ij,jk->k", *xs),
+        normal(2),
+        normal(2, 3),
+        normal(3, 2),
+        name="einsum",
+        case="three",
+    ),
     row("0.62", lambda x: F.einsum("ijk->ki", x), normal(2, 3, 2), name="einsum", case="sum and transpose"),
-]  # fmt: skip
+]
 
 LOSSES = [
-    *[row("0.70", F.binary_cross_entropy, between(3, 2), between(3, 2), how, case=how) for how in ("mean", "sum", "none")],
+    *[
+        row("0.70", F.binary_cross_entropy, between(3, 2), between(3, 2), how, case=how)
+        for how in ("mean", "sum", "none")
+    ],
     row("0.71", F.binary_cross_entropy_with_logits, normal(3, 2), between(3, 2), "none"),
     row("0.71", F.binary_cross_entropy_with_logits, normal(3, 2), 1.0, case="target a number"),
     row("0.72", F.nll_loss, normal(4, 3), labels),
@@ -174,7 +185,7 @@ LOSSES = [
     row("0.73", F.mse_loss, normal(3, 2), normal(3, 2), "none"),
     row("0.73", F.mse_loss, normal(3, 2), normal(3, 2), case="mean"),
     row("0.74", F.l1_loss, apart(3, 2), np.zeros((3, 2)), "none"),
-]  # fmt: skip
+]
 
 LAYERS = [
     row("0.75", F.batch_norm, normal(4, 3), normal(3), normal(3)),
@@ -188,19 +199,48 @@ LAYERS = [
 IMAGES = [
     row("4.4 4.5 4.6", F.conv2d, normal(2, 2, 5, 4), normal(3, 2, 3, 2), normal(3)),
     row("4.4 4.5", F.conv2d, normal(2, 2, 4, 4), normal(2, 2, 3, 3), None, 1, 1, case="square"),
-    row("4.4 4.5", F.conv2d, normal(1, 4, 6, 5), normal(2, 2, 2, 3), normal(2), 2, 1, 1, 2, case="strided, in two groups"),
+    row(
+        "4.4 4.5",
+        F.conv2d,
+        normal(1, 4, 6, 5),
+        normal(2, 2, 2, 3),
+        normal(2),
+        2,
+        1,
+        1,
+        2,
+        case="strided, in two groups",
+    ),
     row("4.4 4.5", F.conv2d, normal(1, 1, 7, 7), normal(2, 1, 3, 3), None, 1, 2, 2, case="dilated"),
-    row("4.8", lambda x, w: F.conv2d(x, w, taps=((0, 0), (0, 1), (1, 0))), normal(1, 2, 4, 4), normal(2, 2, 3, 3),
-        name="conv2d", case="masked"),
+    row(
+        "4.8",
+        lambda x, w: F.conv2d(x, w, taps=((0, 0), (0, 1), (1, 0))),
+        normal(1, 2, 4, 4),
+        normal(2, 2, 3, 3),
+        name="conv2d",
+        case="masked",
+    ),
     row("4.7", F.conv_transpose2d, normal(2, 3, 3, 2), normal(3, 2, 2, 3), normal(2)),
     row("4.7", F.conv_transpose2d, normal(1, 2, 3, 3), normal(2, 3, 3, 3), None, 2, 1, 1, case="strided"),
-    row("4.7", F.conv_transpose2d, normal(1, 4, 3, 3), normal(4, 1, 2, 2), None, 1, 0, 0, 2, 2, case="dilated, in two groups"),
+    row(
+        "4.7",
+        F.conv_transpose2d,
+        normal(1, 4, 3, 3),
+        normal(4, 1, 2, 2),
+        None,
+        1,
+        0,
+        0,
+        2,
+        2,
+        case="dilated, in two groups",
+    ),
     row("0.78", F.max_pool2d, apart(1, 2, 4, 6), 2),
     row("0.78", F.max_pool2d, apart(1, 1, 5, 5), 3, 2, 1, case="overlapping, padded"),
     row("0.79", F.avg_pool2d, normal(1, 2, 4, 6), 2),
     row("0.79", F.avg_pool2d, normal(1, 1, 5, 5), 3, 2, 1, case="overlapping, padded"),
     row("0.80", F.upsample, normal(1, 2, 2, 3), 2),
-]  # fmt: skip
+]
 
 TABLE = [*ELEMENTWISE, *REDUCTIONS, *SHAPES, *PRODUCTS, *LOSSES, *LAYERS, *IMAGES]
 CONSTANTS = {"one_hot"}  # public, without a derivative

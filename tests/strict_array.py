@@ -75,10 +75,9 @@ def _method(name: str) -> Any:
     return method
 
 
-for _name in (
-    "all any argmax argmin argsort astype clip copy cumsum dot fill flatten max mean min nonzero prod ravel repeat "
-    "reshape round squeeze std sum swapaxes take transpose var view"
-).split():
+METHODS = """all any argmax argmin argsort astype clip copy cumsum dot fill flatten max mean min nonzero prod ravel
+repeat reshape round squeeze std sum swapaxes take transpose var view"""
+for _name in METHODS.split():
     setattr(StrictArray, _name, _method(_name))
 
 

@@ -18,10 +18,26 @@ def strict():
 
 @pytest.mark.parametrize(
     "touch",
-    [np.asarray, np.array, float, int, bool, complex, list, operator.index, lambda x: x.item(), lambda x: x.tolist(),
-     lambda x: 1.0 in x, lambda x: np.ones(4) * x, lambda x: x + np.ones(4), lambda x: np.ones((2, 3)) @ x,
-     lambda x: np.concatenate([x, np.ones((1, 4))]), lambda x: x[np.array([0, 1])], lambda x: np.where(np.ones(4) > 0, x, 0.0)],
-)  # fmt: skip
+    [
+        np.asarray,
+        np.array,
+        float,
+        int,
+        bool,
+        complex,
+        list,
+        operator.index,
+        lambda x: x.item(),
+        lambda x: x.tolist(),
+        lambda x: 1.0 in x,
+        lambda x: np.ones(4) * x,
+        lambda x: x + np.ones(4),
+        lambda x: np.ones((2, 3)) @ x,
+        lambda x: np.concatenate([x, np.ones((1, 4))]),
+        lambda x: x[np.array([0, 1])],
+        lambda x: np.where(np.ones(4) > 0, x, 0.0),
+    ],
+)
 def test_strict_refuses_the_host(strict, touch):
     with pytest.raises(TypeError, match=r"device array|integer"):
         touch(strict)
@@ -34,11 +50,24 @@ def test_strict_refuses_to_be_filled_from_the_host(strict):
 
 @pytest.mark.parametrize(
     "work",
-    [lambda x: np.exp(x) * 2 - x, lambda x: np.sum(x, axis=0, keepdims=True), lambda x: x.max(), lambda x: x.T @ x,
-     lambda x: np.where(x > 0, x, 0.0), lambda x: np.pad(x, ((1, 1), (0, 2))), lambda x: np.stack([x, x], 1), lambda x: x[1:, ::2],
-     lambda x: np.zeros_like(x, shape=(2, 2)), lambda x: np.einsum("ij,kj->ik", x, x), lambda x: np.cumsum(x, 1), lambda x: x[x > 0],
-     lambda x: np.float64(2) * x, lambda x: np.allclose(x, x), lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, 0)],
-)  # fmt: skip
+    [
+        lambda x: np.exp(x) * 2 - x,
+        lambda x: np.sum(x, axis=0, keepdims=True),
+        lambda x: x.max(),
+        lambda x: x.T @ x,
+        lambda x: np.where(x > 0, x, 0.0),
+        lambda x: np.pad(x, ((1, 1), (0, 2))),
+        lambda x: np.stack([x, x], 1),
+        lambda x: x[1:, ::2],
+        lambda x: np.zeros_like(x, shape=(2, 2)),
+        lambda x: np.einsum("ij,kj->ik", x, x),
+        lambda x: np.cumsum(x, 1),
+        lambda x: x[x > 0],
+        lambda x: np.float64(2) * x,
+        lambda x: np.allclose(x, x),
+        lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, 0),
+    ],
+)
 def test_strict_computes_what_numpy_computes(strict, work):
     out = work(strict)
     assert isinstance(out, StrictArray)

@@ -10,14 +10,14 @@ import pytest
 
 from scratchgen import __main__, doctor
 
-ZEN5 = frozenset("avx avx2 fma avx512f avx512dq avx512bw avx512vl avx512cd".split())
-OLDER = frozenset("avx avx2 fma".split())
+OLDER = frozenset({"avx", "avx2", "fma"})
+ZEN5 = OLDER | doctor.AVX512
 
 
 @pytest.mark.parametrize(
     ("kernel", "flags", "better"),
     [("Haswell", ZEN5, "SkylakeX"), ("Zen", ZEN5, "SkylakeX"), ("SkylakeX", ZEN5, ""), ("Cooperlake", ZEN5, ""),
-     ("SapphireRapids", ZEN5, ""), ("Haswell", OLDER, ""), ("Zen", OLDER, ""), ("Sandybridge", OLDER, "Haswell"),
+     ("SapphireRapids", ZEN5, ""), ("unnamed", ZEN5, ""), ("Haswell", OLDER, ""), ("Zen", OLDER, ""), ("Sandybridge", OLDER, "Haswell"),
      ("Prescott", OLDER, "Haswell"), ("Haswell", frozenset(), ""), ("armv8", frozenset({"asimd"}), ""),
      ("Haswell", OLDER | {"avx512f"}, "")],
 )  # fmt: skip
@@ -26,8 +26,13 @@ def test_the_kernel_is_held_against_the_flags(kernel, flags, better):
 
 
 def test_the_remedy_is_one_line_to_type(monkeypatch):
-    pool = {"user_api": "blas", "internal_api": "openblas", "version": "0.3.30", "architecture": "Haswell", "num_threads": 2,
-            "filepath": "/site-packages/numpy.libs/libscipy_openblas64_.so"}  # fmt: skip
+    pool = {
+        "internal_api": "openblas",
+        "version": "0.3.30",
+        "architecture": "Haswell",
+        "num_threads": 2,
+        "filepath": "/site-packages/numpy.libs/libscipy_openblas64_.so",
+    }
     monkeypatch.setattr(doctor, "_pools", lambda: [pool])
     monkeypatch.setattr(doctor, "cpu", lambda: ("a processor", ZEN5))
     (fact,) = doctor._blas()

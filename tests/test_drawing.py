@@ -35,7 +35,9 @@ def test_svg_shows_primitives_leaves_and_shapes(graph):
     assert len(root.findall(f".//{SVG}rect")) == 5
     assert len(root.findall(f".//{SVG}ellipse")) == 2
     assert labels(draw_graph(y)).count("leaf") == 2
-    assert {"W", "b<&>", "h = tanh", "linear", "multiply", "add", "sum", "3 × 4", "2 × 3", "a number"} <= set(labels(draw_graph(y, names=names)))
+    assert {"W", "b<&>", "h = tanh", "linear", "multiply", "add", "sum", "3 × 4", "2 × 3", "a number"} <= set(
+        labels(draw_graph(y, names=names))
+    )
     titles = {title.text for title in root.iter(f"{SVG}title")}
     assert any(title.startswith("z = tanh x") for title in titles)  # the formula, as a tooltip
     assert {"weight", "bias", "x", "y"} <= titles  # what a line feeds
@@ -124,14 +126,14 @@ def test_a_failed_write_leaves_the_old_file(graph, tmp_path, monkeypatch):
 def test_what_cannot_be_drawn(graph, tmp_path):
     y, _ = graph
     for nothing in (sg.tensor(1.0), np.ones(2)):
-        with pytest.raises(ValueError, match="draw_graph: the tensor has no graph"):
+        with pytest.raises(ValueError, match=r"draw_graph: the tensor has no graph"):
             draw_graph(nothing)
-    with pytest.raises(ValueError, match="expected svg, dot or .* png, got 'pdf'"):
+    with pytest.raises(ValueError, match=r"expected svg, dot or .* png, got 'pdf'"):
         draw_graph(y, tmp_path / "graph.pdf")
-    with pytest.raises(ValueError, match="got 'gif'"):
+    with pytest.raises(ValueError, match=r"got 'gif'"):
         draw_graph(y, format="gif")
     y.backward()
-    with pytest.raises(ValueError, match="freed by a backward walk .*draw first"):
+    with pytest.raises(ValueError, match=r"freed by a backward walk .*draw first"):
         draw_graph(y)
 
 

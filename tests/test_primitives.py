@@ -1,6 +1,7 @@
 """Every differentiable function: derivatives of first and second order, precision, memory layout, device."""
 
 import importlib
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -49,7 +50,17 @@ def strided(x):
 
 def test_every_public_function_is_in_the_table():
     public = set()
-    for room in ("arithmetic", "convolution", "elementwise", "linear", "losses", "normalization", "pooling", "reduction", "shape"):  # fmt: skip
+    for room in (
+        "arithmetic",
+        "convolution",
+        "elementwise",
+        "linear",
+        "losses",
+        "normalization",
+        "pooling",
+        "reduction",
+        "shape",
+    ):
         public |= set(importlib.import_module(f"scratchgen.functional.{room}").__all__)
     assert public == {row.name for row in TABLE} | CONSTANTS
 
@@ -81,7 +92,7 @@ def test_memory_layout_makes_no_difference(row):
     for x, given_as in zip(args, row.args):
         if is_float(given_as):
             x.data = strided(given_as)
-    for one, other in zip(sum(plain, []), sum(forward_and_gradients(row, args), []), strict=True):
+    for one, other in zip(chain(*plain), chain(*forward_and_gradients(row, args)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
 
@@ -91,7 +102,7 @@ def test_devices_agree(row, device):
         pytest.skip("its row stays on the host; see test_to_another_device")
     host = forward_and_gradients(row, [placed(x) for x in row.args])
     there = forward_and_gradients(row, [placed(x, device=device) for x in row.args])
-    for one, other in zip(sum(host, []), sum(there, []), strict=True):
+    for one, other in zip(chain(*host), chain(*there), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
 
@@ -135,9 +146,25 @@ def test_one_hot(device):
 
 # ---------------------------------------------------------------------------------------------- shapes at random
 ONE_NUMBER = [
-    F.negative, F.positive, F.exp, F.expm1, F.sin, F.cos, F.erf, F.tanh, F.sigmoid, F.softplus, F.logsigmoid, F.square,
-    F.elu, F.softmax, F.log_softmax, F.flip, F.cumsum, F.transpose,
-]  # fmt: skip
+    F.negative,
+    F.positive,
+    F.exp,
+    F.expm1,
+    F.sin,
+    F.cos,
+    F.erf,
+    F.tanh,
+    F.sigmoid,
+    F.softplus,
+    F.logsigmoid,
+    F.square,
+    F.elu,
+    F.softmax,
+    F.log_softmax,
+    F.flip,
+    F.cumsum,
+    F.transpose,
+]
 NEEDS_AN_AXIS = {F.softmax, F.log_softmax, F.cumsum}
 
 
@@ -204,11 +231,14 @@ def slope(f, x, dtype=np.float64):
         pytest.param(F.softmax, (0, 1), (0, 0), id="softmax", marks=pytest.mark.equation("0.45")),
         pytest.param(F.log_softmax, (-2e4, 0), (1, -1), id="log_softmax", marks=pytest.mark.equation("0.46")),
         pytest.param(
-            lambda x: F.binary_cross_entropy_with_logits(x, np.ones_like(x.data), "none"), (1e4, 0), (-1, 0),
-            id="binary_cross_entropy_with_logits", marks=pytest.mark.equation("0.71"),
+            lambda x: F.binary_cross_entropy_with_logits(x, np.ones_like(x.data), "none"),
+            (1e4, 0),
+            (-1, 0),
+            id="binary_cross_entropy_with_logits",
+            marks=pytest.mark.equation("0.71"),
         ),
     ],
-)  # fmt: skip
+)
 def test_far_out(f, values, slopes, dtype):
     """At −1e4 and 1e4 nothing overflows, and nothing is lost."""
     value, gradient = slope(f, [-1e4, 1e4], dtype)
@@ -228,10 +258,32 @@ def test_logsumexp_far_out():
 
 @pytest.mark.parametrize(
     "f",
-    [F.exp, F.expm1, F.log1p, F.sqrt, F.square, F.abs, F.sin, F.erf, F.tanh, F.sigmoid, F.softplus, F.relu, F.leaky_relu, F.elu,
-     F.softmax, F.logsumexp, F.max, F.min, F.sum, F.norm, lambda x: F.clip(x, 0.0, 1.0), lambda x: F.maximum(x, 0.0)],
+    [
+        F.exp,
+        F.expm1,
+        F.log1p,
+        F.sqrt,
+        F.square,
+        F.abs,
+        F.sin,
+        F.erf,
+        F.tanh,
+        F.sigmoid,
+        F.softplus,
+        F.relu,
+        F.leaky_relu,
+        F.elu,
+        F.softmax,
+        F.logsumexp,
+        F.max,
+        F.min,
+        F.sum,
+        F.norm,
+        lambda x: F.clip(x, 0.0, 1.0),
+        lambda x: F.maximum(x, 0.0),
+    ],
     ids=lambda f: getattr(f, "__name__", "f"),
-)  # fmt: skip
+)
 def test_nan_is_not_swallowed(f):
     assert np.isnan(f(sg.tensor([np.nan, 1.0])).numpy()).any()
 
@@ -243,9 +295,19 @@ def test_nan_is_not_swallowed(f):
         pytest.param(F.relu, [0.0], [0.0], id="relu", marks=pytest.mark.equation("0.34")),
         pytest.param(lambda x: F.leaky_relu(x, 0.2), [0.0], [0.2], id="leaky_relu", marks=pytest.mark.equation("0.34")),
         pytest.param(lambda x: F.elu(x, 1.5), [0.0], [1.5], id="elu", marks=pytest.mark.equation("0.34")),
-        pytest.param(lambda x: F.clip(x, -1.0, 1.0), [-1.0, 1.0, 2.0], [1.0, 1.0, 0.0], id="clip", marks=pytest.mark.equation("0.35")),
-        pytest.param(lambda x: F.maximum(x, 1.0), [1.0, 2.0], [0.5, 1.0], id="maximum", marks=pytest.mark.equation("0.36")),
-        pytest.param(lambda x: F.minimum(x, 1.0), [1.0, 2.0], [0.5, 0.0], id="minimum", marks=pytest.mark.equation("0.36")),
+        pytest.param(
+            lambda x: F.clip(x, -1.0, 1.0),
+            [-1.0, 1.0, 2.0],
+            [1.0, 1.0, 0.0],
+            id="clip",
+            marks=pytest.mark.equation("0.35"),
+        ),
+        pytest.param(
+            lambda x: F.maximum(x, 1.0), [1.0, 2.0], [0.5, 1.0], id="maximum", marks=pytest.mark.equation("0.36")
+        ),
+        pytest.param(
+            lambda x: F.minimum(x, 1.0), [1.0, 2.0], [0.5, 0.0], id="minimum", marks=pytest.mark.equation("0.36")
+        ),
         pytest.param(F.max, [3.0, 1.0, 3.0], [0.5, 0.0, 0.5], id="max", marks=pytest.mark.equation("0.43")),
         pytest.param(F.min, [3.0, 1.0, 1.0], [0.0, 0.5, 0.5], id="min", marks=pytest.mark.equation("0.43")),
         pytest.param(F.norm, [0.0, 0.0], [0.0, 0.0], id="norm", marks=pytest.mark.equation("0.49")),
@@ -253,6 +315,6 @@ def test_nan_is_not_swallowed(f):
         pytest.param(lambda x: x**1, [0.0, 2.0], [1.0, 1.0], id="x to the 1", marks=pytest.mark.equation("0.23")),
         pytest.param(lambda x: 0.0**x, [1.0, 2.0], [0.0, 0.0], id="0 to the y", marks=pytest.mark.equation("0.23")),
     ],
-)  # fmt: skip
+)
 def test_conventions_at_kinks_and_ties(f, at, expected):
     np.testing.assert_array_equal(slope(f, at)[1], expected)

@@ -24,7 +24,9 @@ def described(names: Sequence[str], values: Sequence[Any]) -> str:
 
 
 def _word(x: Any) -> str:
-    return f"({', '.join(map(_word, x))})" if type(x) is tuple else f"{x.dtype}{x.shape}" if _arrays(x) else f"{x!r:.60}"
+    return (
+        f"({', '.join(map(_word, x))})" if type(x) is tuple else f"{x.dtype}{x.shape}" if _arrays(x) else f"{x!r:.60}"
+    )
 
 
 def _arrays(x: Any) -> list[Any]:

@@ -312,15 +312,17 @@ class Primitive:
             raise checks.explained(self.__name__, error, self.names, raw) from error
         if not tensors:
             return out
+        dtype = getattr(out, "dtype", None)
+        if dtype is None:
+            raise TypeError(f"{self}: a primitive returns one array, this one returned {type(out).__name__}")
         if self.arity > 1:
-            dtype = out.dtype
             for value in raw:
                 if getattr(value, "dtype", dtype) is not dtype or type(value) is tuple:
                     checks.refuse_mixed_precision(self.__name__, self.names, raw, dtype)
         if _watching:
             checks.refuse_non_finite(out, f"{self} made")
         edges = []
-        if mode.tracing:
+        if mode.tracing and dtype.kind == "f":
             for x, rule, which in tensors:
                 if x.node is not None:
                     if rule is None:
@@ -451,6 +453,8 @@ def _seed(output: Tensor, gradient: Any, create_graph: bool) -> Any:
         gradient = np.ones_like(output.data)
     seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
     _expect(seed, output.node, "gradient")
+    if type(seed.data) is not type(output.data):
+        raise ValueError(f"gradient: it is on {seed.device}, the output on {output.device}; move it with .to")
     return seed if create_graph else seed.data
 
 

@@ -81,7 +81,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, rng: np.random.Generator | No
 
     v = np.concatenate([seed.numpy().ravel() for seed in seeds])
     for role, x in checked.items():
-        g = found.get(x.node)
+        g = found.get(x.node)  # type: ignore[arg-type]
         gradient = np.zeros(x.shape) if g is None else backend.to_host(g)
         _compare(name, role, gradient, before[role], _line(f, args, x, name), v, rng)
     return True
@@ -113,7 +113,9 @@ def _argument(x: Any, role: str) -> Any:
     if not backend.is_array(array):
         return x
     if array.dtype.kind == "f" and array.dtype != np.float64:
-        raise TypeError(f"gradcheck: {role} is {array.dtype}, too coarse for differences; pass {role}.astype(np.float64)")
+        raise TypeError(
+            f"gradcheck: {role} is {array.dtype}, too coarse for differences; pass {role}.astype(np.float64)"
+        )
     if isinstance(x, Tensor) or array.dtype.kind != "f":
         return x
     return _leaf(array)
@@ -172,7 +174,9 @@ def _check_form(name: str, checked: dict[str, Tensor], found: dict[Node, Any], k
 
 def _same(first: dict[str, np.ndarray], second: tuple[Tensor, ...], name: str) -> None:
     if not all(np.array_equal(a, b.numpy()) for a, b in zip(first.values(), second)):
-        raise GradcheckError(f"{name} gave two values for the same inputs; if it draws numbers, draw them before and hand them in")
+        raise GradcheckError(
+            f"{name} gave two values for the same inputs; if it draws numbers, draw them before and hand them in"
+        )
 
 
 # ------------------------------------------------------------------------------------------- and by differences
@@ -250,8 +254,8 @@ def _compare(
     margin = SAFETY * slope.error
     if slope.rough and min(slope.left, slope.right) - margin <= given <= max(slope.left, slope.right) + margin:
         raise SuspectedKink(
-            f"{name}: {where} looks like a kink: the slope is {slope.left:.9g} on the left and {slope.right:.9g} on the "
-            f"right, the gradient says {given:.9g}; move the input off the kink to check it"
+            f"{name}: {where} looks like a kink: the slope is {slope.left:.9g} on the left and {slope.right:.9g} on "
+            f"the right, the gradient says {given:.9g}; move the input off the kink to check it"
         )
     raise GradcheckError(
         f"{name}: the gradient for {where} is {given:.12g}, differences give {slope.value:.12g} (± {margin:.1e}); "

@@ -11,6 +11,7 @@ from .elementwise import *
 from .linear import *
 from .losses import *
 from .normalization import *
+from .pooling import *
 from .reduction import *
 from .shape import *
 

@@ -313,9 +313,10 @@ def _gathered(x: Any, plan: Plan, stride: Pair, groups: int, size: Pair) -> Iter
             to_columns, from_columns = overlap(column, stride[1], width, image[1])
             slots[:, :, k, :, to_rows, to_columns] = part[:, :, :, from_rows, from_columns]
         pixels = slots.reshape(len(part), groups, len(plan.slots) * channels, *slot[1:])
-        yield images, [
-            pixels[:, :, p.first * channels : p.last * channels, p.shift : p.shift + height] for p in plan.products
-        ]
+        yield (
+            images,
+            [pixels[:, :, p.first * channels : p.last * channels, p.shift : p.shift + height] for p in plan.products],
+        )
 
 
 def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, size: Pair) -> Any:
@@ -397,7 +398,7 @@ def _expect_bias(name: str, bias: Any, outputs: int) -> None:
 
 def as_pair(name: str, argument: str, size: int | Pair, least: int) -> Pair:
     """An integer or a pair of them, as a pair."""
-    pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
+    pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in pair):
         raise ValueError(f"{name}: expected {argument} to be an integer ≥ {least} or a pair of them, got {size!r}")
     return int(pair[0]), int(pair[1])

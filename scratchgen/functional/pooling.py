@@ -1,8 +1,8 @@
 """Pooling (풀링) and its opposite: images (N, C, H, W) made smaller window by window, or larger pixel by pixel.
 
-Two primitives, each the transpose of the other, so that there are derivatives of every order: `_collect` sums over each
-window (or picks from it the pixel that won the maximum), `_distribute` gives a number to all pixels of its window (or to
-the winner).
+Two primitives, each the transpose of the other, so that there are derivatives of every order: `_collect` sums over
+each window (or picks the pixel that won the maximum), `_distribute` gives a number to all pixels of its window (or to
+the winner alone).
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def max_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None
     """y[n, c, i, j] = max_{u,v} x[n, c, s·i + u − p, s·j + v − p].  Eq. 0.78 (derivations/00-autograd.md#eq-0-78)
 
     x (N, C, H, W) → (N, C, ⌊(H + 2p − k) / s⌋ + 1, …). Sizes are an integer or a pair (height, width); `stride` None is
-    the kernel's size. Padding counts as −∞ and is at most half the kernel. Where several pixels of a window are largest,
-    the first in raster order takes the whole gradient. NaN is larger than any number.
+    the kernel's size. Padding counts as −∞ and is at most half the kernel. Where several pixels of a window are
+    largest, the first in raster order takes the whole gradient. NaN is larger than any number.
 
     Raises `ValueError` where shapes and sizes do not fit together.
     """

@@ -107,7 +107,6 @@ def train(
             run.model.train()
             means = _Means()
             for batch in minibatches(*data, batch_size=batch_size, rng=run.rng):
-                batch = batch if isinstance(batch, tuple) else (batch,)
                 means.add(_step(run, loss, batch), len(batch[0]))
                 if bar.update(len(batch[0])):  # it has just been redrawn
                     bar.set_postfix_str(means.text(), refresh=False)

@@ -92,7 +92,7 @@ def test_a_large_input_is_sampled_and_crossed_once():
         sg.gradcheck(lambda x: F.sum(mostly(x)), big)
     last = np.zeros(1000)
     last[-1] = 1.0
-    with pytest.raises(GradcheckError, match="along a random direction"):
+    with pytest.raises(GradcheckError, match=r"along a random direction"):
         sg.gradcheck(lambda x: F.sum(wrong(lambda g, x: g * (F.cos(x) + last))(x)), rng.standard_normal(1000))
 
 
@@ -100,7 +100,7 @@ def test_a_kink_is_called_a_kink():
     at_kink = np.array([0.5, 0.0, -1.0])
     with pytest.raises(SuspectedKink, match=r"inputs\[0\] at \[1\] looks like a kink.*left.*right.*says 0;"):
         sg.gradcheck(F.relu, at_kink)
-    with pytest.raises(GradcheckError, match="is wrong|are wrong") as caught:
+    with pytest.raises(GradcheckError, match=r"is wrong|are wrong") as caught:
         sg.gradcheck(wrong(lambda g, x: 7.0 * g, lambda x: np.maximum(x, 0)), np.zeros(1))
     assert not isinstance(caught.value, SuspectedKink)  # no slope at a kink is 7
 
@@ -135,7 +135,7 @@ def test_a_forward_that_writes_is_noticed():
 
 
 def test_randomness_is_noticed():
-    with pytest.raises(GradcheckError, match="two values for the same inputs.*hand them in"):
+    with pytest.raises(GradcheckError, match=r"two values for the same inputs.*hand them in"):
         sg.gradcheck(lambda x: F.dropout(x, 0.5, rng), x)
 
 

@@ -1,5 +1,7 @@
 """Tensors: how they are made, what their operators mean, what they refuse."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -18,9 +20,18 @@ def x(device):
 # ------------------------------------------------------------------------------------------------------- making
 @pytest.mark.parametrize(
     ("data", "dtype"),
-    [(1, np.float32), (2.5, np.float32), ([1, 2.5], np.float32), ([[1], [2]], np.float32), (np.ones(2), np.float64),
-     (np.ones(2, np.float32), np.float32), (np.arange(3), np.int64), (np.array([True]), np.bool_), (np.float64(1), np.float64)],
-)  # fmt: skip
+    [
+        (1, np.float32),
+        (2.5, np.float32),
+        ([1, 2.5], np.float32),
+        ([[1], [2]], np.float32),
+        (np.ones(2), np.float64),
+        (np.ones(2, np.float32), np.float32),
+        (np.arange(3), np.int64),
+        (np.array([True]), np.bool_),
+        (np.float64(1), np.float64),
+    ],
+)
 def test_arrays_keep_their_dtype_and_numbers_become_float32(data, dtype):
     t = sg.tensor(data)
     assert t.dtype == dtype
@@ -85,13 +96,27 @@ def test_repr_tells_where_it_comes_from(x):
 # ---------------------------------------------------------------------------------------------------- operators
 a, b = RNG(2).uniform(0.5, 2, (2, 3, 3))
 OPERATORS = {
-    "+": lambda x, y: x + y, "-": lambda x, y: x - y, "*": lambda x, y: x * y, "/": lambda x, y: x / y,
-    "**": lambda x, y: x**y, "@": lambda x, y: x @ y, "-x": lambda x, y: -x, "+x": lambda x, y: +x, "abs": lambda x, y: abs(x),
-    "[]": lambda x, y: x[1:, 0], "reshape": lambda x, y: x.reshape(9), "reshape*": lambda x, y: x.reshape(1, -1),
-    "transpose": lambda x, y: x.transpose(1, 0), "T": lambda x, y: x.T, "sum": lambda x, y: x.sum(0, keepdims=True),
-    "mean": lambda x, y: x.mean(axis=1), "var": lambda x, y: x.var(axis=0, ddof=1), "max": lambda x, y: x.max(1),
-    "min": lambda x, y: x.min(axis=(0, 1)), "astype": lambda x, y: x.astype(np.float32),
-}  # fmt: skip
+    "+": lambda x, y: x + y,
+    "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
+    "/": lambda x, y: x / y,
+    "**": lambda x, y: x**y,
+    "@": lambda x, y: x @ y,
+    "-x": lambda x, y: -x,
+    "+x": lambda x, y: +x,
+    "abs": lambda x, y: abs(x),
+    "[]": lambda x, y: x[1:, 0],
+    "reshape": lambda x, y: x.reshape(9),
+    "reshape*": lambda x, y: x.reshape(1, -1),
+    "transpose": lambda x, y: x.transpose(1, 0),
+    "T": lambda x, y: x.T,
+    "sum": lambda x, y: x.sum(0, keepdims=True),
+    "mean": lambda x, y: x.mean(axis=1),
+    "var": lambda x, y: x.var(axis=0, ddof=1),
+    "max": lambda x, y: x.max(1),
+    "min": lambda x, y: x.min(axis=(0, 1)),
+    "astype": lambda x, y: x.astype(np.float32),
+}
 
 
 @pytest.mark.parametrize("op", OPERATORS.values(), ids=OPERATORS)
@@ -115,11 +140,35 @@ def test_arrays_and_numbers_on_either_side(op, device):
 def test_comparisons_are_constants(device):
     x, y = sg.tensor(a, requires_grad=True, device=device), sg.tensor(b, device=device)
     for answer, expected in [
-        (x < y, a < b), (x <= y, a <= b), (x > y, a > b), (x >= 1, a >= 1), (x == x, a == a), (x != y, a != b)
-    ]:  # fmt: skip
+        (x < y, a < b),
+        (x <= y, a <= b),
+        (x > y, a > b),
+        (x >= 1, a >= 1),
+        (x == x, a == a),
+        (x != y, a != b),
+    ]:
         assert not isinstance(answer, sg.Tensor)
         np.testing.assert_array_equal(backend.to_host(answer), expected)
     np.testing.assert_array_equal(backend.to_host(x.argmax(axis=1)), a.argmax(1))
+
+
+def test_tensors_of_integers_are_indices(device):
+    x = sg.tensor(a, requires_grad=True, device=device)
+    rows = sg.tensor(np.array([2, 0, 2]), device=device)
+    F.sum(x[rows] * 2.0 + x[rows, rows][:, None]).backward()
+    expected = np.zeros((3, 3))
+    np.add.at(expected, [2, 0, 2], 2.0)
+    np.add.at(expected, ([2, 0, 2], [2, 0, 2]), 3.0)
+    np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+def test_a_deep_copy_is_independent(device):
+    x = sg.tensor(a, requires_grad=True, device=device)
+    twin = copy.deepcopy(x)
+    F.sum(twin * twin).backward()
+    assert x.grad is None
+    twin.data[...] = 0.0
+    np.testing.assert_array_equal(x.numpy(), a)
 
 
 # ----------------------------------------------------------------------------------------- what a Tensor refuses
@@ -174,13 +223,21 @@ def test_python_numbers_do_not_change_the_precision(device):
 
 @pytest.mark.parametrize(
     ("mix", "name"),
-    [(lambda x, y: x * y, "multiply"), (lambda x, y: x @ y.T, "_?matmul"), (lambda x, y: F.where(x > 0, x, y), "where"),
-     (lambda x, y: F.concatenate([x, y]), "_?concatenate"), (lambda x, y: F.linear(x, y), "linear"),
-     (lambda x, y: x * y.numpy(), "multiply"), (lambda x, y: x * np.float64(2), "multiply")],
-)  # fmt: skip
+    [
+        (lambda x, y: x * y, "multiply"),
+        (lambda x, y: x @ y.T, "_?matmul"),
+        (lambda x, y: F.where(x > 0, x, y), "where"),
+        (lambda x, y: F.concatenate([x, y]), "_?concatenate"),
+        (lambda x, y: F.linear(x, y), "linear"),
+        (lambda x, y: x * y.numpy(), "multiply"),
+        (lambda x, y: x * np.float64(2), "multiply"),
+    ],
+)
 def test_float32_does_not_mix_with_float64(mix, name):
     x, y = sg.tensor(np.ones((2, 2), np.float32), requires_grad=True), sg.tensor(np.ones((2, 2)))
-    with pytest.raises(TypeError, match=rf"{name}: the arguments mix float32 and float64, which makes float64 .*astype"):
+    with pytest.raises(
+        TypeError, match=rf"{name}: the arguments mix float32 and float64, which makes float64 .*astype"
+    ):
         mix(x, y)
 
 
@@ -205,7 +262,7 @@ def test_integers_that_would_turn_float32_into_float64_raise():
 
 def test_devices_do_not_mix():
     x, y = sg.tensor([1.0, 2.0], requires_grad=True), sg.tensor([1.0, 2.0], device="strict")
-    with pytest.raises(TypeError, match="multiply: .*device"):
+    with pytest.raises(TypeError, match=r"multiply: .*device"):
         x * y
 
 

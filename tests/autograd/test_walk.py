@@ -56,7 +56,9 @@ def test_a_tensor_with_many_readers_sums_them_all(leaf):
 
 
 @pytest.mark.equation("0.8")
-@pytest.mark.parametrize("shapes", [((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3)), ((1, 1, 1), (2, 3)), ((0, 1), (1, 5)), ((1,), (0,))])
+@pytest.mark.parametrize(
+    "shapes", [((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3)), ((1, 1, 1), (2, 3)), ((0, 1), (1, 5)), ((1,), (0,))]
+)
 def test_un_broadcasting(shapes, leaf):
     x, y = leaf(*shapes[0]), leaf(*shapes[1], seed=1)
     z = x * y
@@ -184,6 +186,12 @@ def test_the_seed_is_an_array_or_a_tensor_that_fits(leaf):
         (x * 2.0).backward(np.zeros_like(v, shape=(3,)))
     with pytest.raises(ValueError, match=r"gradient: expected float64\(2,\), got float32\(2,\)"):
         (x * 2.0).backward(v.astype(np.float32))
+
+
+def test_the_seed_lies_where_the_output_is():
+    y = sg.tensor([1.0, 2.0], requires_grad=True, device="strict") * 2.0
+    with pytest.raises(ValueError, match=r"gradient: it is on cpu, the output on strict; move it with \.to"):
+        y.backward(np.ones(2, np.float32))
 
 
 def test_constants_have_nothing_to_differentiate(leaf):

@@ -88,3 +88,36 @@ def test_skipped_taps_are_masked_weights(kernel, last, dtype):
         lambda x, w, b: T.conv2d(x, w * torch.tensor(mask), b, padding=padding),
         normal(2, 3, 8, 7), normal(4, 3, *kernel), normal(4), dtype=dtype,
     )  # fmt: skip
+
+
+# (H, W), kernel, stride, padding
+POOLS = [
+    ((6, 8), 2, None, 0),
+    ((7, 5), 2, None, 0),  # a row and a column are left over
+    ((7, 6), 3, 2, 1),
+    ((7, 6), (3, 2), (1, 2), (1, 0)),
+    ((5, 5), 2, 3, 0),  # gaps between the windows
+    ((4, 4), 4, 1, 2),
+    ((3, 5), 1, 2, 0),
+]
+
+
+@both
+@pytest.mark.parametrize(("size", "kernel", "stride", "padding"), POOLS, ids=str)
+def test_pooling(size, kernel, stride, padding, dtype):
+    for x in (normal(2, 3, *size), np.round(normal(2, 3, *size))):  # rounded: ties, where the first pixel wins
+        for name in ("max_pool2d", "avg_pool2d"):
+            agree(
+                lambda x, name=name: getattr(F, name)(x, kernel, stride, padding),
+                lambda x, name=name: getattr(T, name)(x, kernel, stride, padding),
+                x, dtype=dtype,
+            )  # fmt: skip
+
+
+@both
+@pytest.mark.parametrize("scale", [1, 2, (3, 2)], ids=str)
+def test_upsample(scale, dtype):
+    agree(
+        lambda x: F.upsample(x, scale), lambda x: T.interpolate(x, scale_factor=scale, mode="nearest"),
+        normal(2, 3, 4, 5), dtype=dtype,
+    )  # fmt: skip

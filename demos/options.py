@@ -1,0 +1,141 @@
+"""What all demos share: options, data, a start with the right kernels, and a quiet end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import threadpoolctl
+
+from scratchgen import backend, data, doctor
+from scratchgen.training import CheckpointError
+
+__all__ = ["Images", "Options", "load_images", "option", "parse", "start", "tell"]
+
+
+def option(default: Any, help: str) -> Any:
+    """A field of a demo's options: its default, and what --help says of it."""
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass
+class Options:
+    """The options that every demo has; a demo adds its own, and says in `QUICK` which defaults --quick changes."""
+
+    seed: int = option(0, "seed of everything random")
+    device: str = option("cpu", "cpu, cuda, cuda:1 …")
+    data: Path | None = option(None, "folder with the complete MNIST (default: $SCRATCHGEN_DATA, else 7,000 bundled digits)")
+    out: Path | None = option(None, "folder for pictures and checkpoints (default: runs/<name of the demo>)")
+    quick: bool = option(False, "a small run, less than a minute: to see that it works, not to judge it")
+    resume: bool = option(False, "continue a run that was stopped, bit for bit")
+
+    QUICK: typing.ClassVar[dict[str, Any]] = {}
+    NAME: typing.ClassVar[str] = "demo"
+
+    def folder(self) -> Path:
+        """Where this run writes."""
+        return self.out or Path("runs") / self.NAME
+
+    def identity(self, **more: Any) -> dict[str, Any]:
+        """What defines the run, so that a checkpoint of another one is refused."""
+        free = {"data", "device", "epochs", "out", "resume"}
+        return {name: value for name, value in asdict(self).items() if name not in free} | more
+
+
+Config = TypeVar("Config", bound=Options)
+
+
+def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Config:
+    """Options from the command line: one --name for each field of the dataclass."""
+    parser = argparse.ArgumentParser(prog=f"python -m demos.{config.NAME}", description=config.__doc__, allow_abbrev=False)
+    kinds = typing.get_type_hints(config)
+    for f in fields(config):
+        kind, text = kinds[f.name], f.metadata["help"]
+        if kind is bool:
+            parser.add_argument(f"--{f.name}", action="store_true", help=text)
+            continue
+        if isinstance(kind, types.UnionType):  # Path | None: what is not None
+            kind = next(part for part in kind.__args__ if part is not type(None))
+        default = "" if f.default is None else " (default: %(default)s)"
+        parser.add_argument(f"--{f.name}", type=kind, default=f.default, help=text + default, metavar=kind.__name__.upper())
+    if parser.parse_known_args(arguments)[0].quick:
+        parser.set_defaults(**config.QUICK)  # what is given as well still counts
+    options = config(**vars(parser.parse_args(arguments)))
+    try:
+        backend.to_device(np.zeros(1), options.device)
+    except (RuntimeError, ValueError) as error:
+        parser.error(str(error))
+    return options
+
+
+def start(config: type[Config], main: Callable[[Config], None]) -> None:
+    """Parse the command line and run the demo. What a user can mend is said in one line, without a traceback."""
+    options = parse(config)
+    choose_kernels()
+    try:
+        main(options)
+    except KeyboardInterrupt:
+        sys.exit(f"\nstopped; what the finished epochs learned is in {options.folder()}: go on with --resume")
+    except (CheckpointError, FileNotFoundError, FloatingPointError) as error:
+        sys.exit(f"demos.{config.NAME}: {error}")
+
+
+def choose_kernels() -> None:
+    """Start again with faster BLAS kernels, where OpenBLAS did not recognise the processor (see `scratchgen.doctor`).
+
+    Safe, because the kernel is chosen by what the processor says it can do; and done at most once.
+    """
+    if "OPENBLAS_CORETYPE" in os.environ or os.name != "posix":
+        return
+    flags = doctor.cpu()[1]
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool.get("internal_api") == "openblas"]
+    better = {doctor.better_kernel(str(pool.get("architecture")), flags) for pool in pools} - {""}
+    if better:
+        os.environ["OPENBLAS_CORETYPE"] = kernel = better.pop()
+        print(f"OpenBLAS did not recognise this processor: starting with OPENBLAS_CORETYPE={kernel}", flush=True)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+class Images(NamedTuple):
+    """Three splits of real digits, each as (images in [0, 1] (N, 784), labels), and what they are called."""
+
+    train: tuple[np.ndarray, np.ndarray]
+    validation: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+    name: str
+    complete: bool
+
+
+def load_images(options: Options) -> Images:
+    """The complete MNIST where --data or $SCRATCHGEN_DATA names its folder, else the bundled digits.
+
+    Of the complete training images the last 5,000 are held back for validation.
+    """
+    if options.data is None and "SCRATCHGEN_DATA" not in os.environ:
+        train, validation, test = ((d.flat(), d.labels) for d in map(data.digits, ("train", "validation", "test")))
+        name, complete = "the bundled digits (real MNIST)", False
+    else:
+        everything, held_out = data.mnist(options.data, "train"), data.mnist(options.data, "test")
+        images, labels = everything.flat(), everything.labels
+        train, validation = (images[:-5000], labels[:-5000]), (images[-5000:], labels[-5000:])
+        test, name, complete = (held_out.flat(), held_out.labels), "the complete MNIST", True
+    print(f"data: {name}: {len(train[0]):,} train, {len(validation[0]):,} validation, {len(test[0]):,} test images")
+    return Images(train, validation, test, name, complete)
+
+
+def tell(*paths: Path) -> None:
+    """Say where the pictures are."""
+    print("pictures:", *paths, sep="\n  ")
+
+
+def to(device: str, *arrays: np.ndarray) -> list[Any]:
+    """Arrays on a device."""
+    return [backend.to_device(x, device) for x in arrays]
