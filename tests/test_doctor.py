@@ -16,11 +16,22 @@ ZEN5 = OLDER | doctor.AVX512
 
 @pytest.mark.parametrize(
     ("kernel", "flags", "better"),
-    [("Haswell", ZEN5, "SkylakeX"), ("Zen", ZEN5, "SkylakeX"), ("SkylakeX", ZEN5, ""), ("Cooperlake", ZEN5, ""),
-     ("SapphireRapids", ZEN5, ""), ("unnamed", ZEN5, ""), ("Haswell", OLDER, ""), ("Zen", OLDER, ""), ("Sandybridge", OLDER, "Haswell"),
-     ("Prescott", OLDER, "Haswell"), ("Haswell", frozenset(), ""), ("armv8", frozenset({"asimd"}), ""),
-     ("Haswell", OLDER | {"avx512f"}, "")],
-)  # fmt: skip
+    [
+        ("Haswell", ZEN5, "SkylakeX"),
+        ("Zen", ZEN5, "SkylakeX"),
+        ("SkylakeX", ZEN5, ""),
+        ("Cooperlake", ZEN5, ""),
+        ("SapphireRapids", ZEN5, ""),
+        ("unnamed", ZEN5, ""),
+        ("Haswell", OLDER, ""),
+        ("Zen", OLDER, ""),
+        ("Sandybridge", OLDER, "Haswell"),
+        ("Prescott", OLDER, "Haswell"),
+        ("Haswell", frozenset(), ""),
+        ("armv8", frozenset({"asimd"}), ""),
+        ("Haswell", OLDER | {"avx512f"}, ""),
+    ],
+)
 def test_the_kernel_is_held_against_the_flags(kernel, flags, better):
     assert doctor.better_kernel(kernel, flags) == better
 
