@@ -9,7 +9,6 @@ from . import distributions, functional, nn, optim
 from .autograd import Tensor, detect_anomaly, grad, no_grad, primitive, tensor
 from .autograd.gradcheck import gradcheck, gradgradcheck
 from .drawing import draw_graph
-from .drawing import draw_graph
 from .nn.init import manual_seed
 
 __version__ = "0.1.0"
@@ -17,7 +16,6 @@ __all__ = [
     "Tensor",
     "detect_anomaly",
     "distributions",
-    "draw_graph",
     "draw_graph",
     "functional",
     "grad",
