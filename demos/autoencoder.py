@@ -6,25 +6,25 @@ python -m demos.autoencoder
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from scratchgen import backend, no_grad, optim, plotting, training
 from scratchgen.models.latent import Autoencoder
 
-from .options import Images, Options, load_images, option, start, tell, to
+from .options import Images, Options, load_images, start, tell, to
 
 
 @dataclass
 class Config(Options):
-    """Trains autoencoders; shows what comes back, what codes drawn from N(0, I) decode to, and a code of two numbers."""
+    """Trains autoencoders: what comes back, what codes drawn from N(0, I) decode to, and codes of two numbers."""
 
-    epochs: int | None = option(None, "passes over the data (default: 40 bundled, 4 with the complete MNIST)")
-    batch_size: int = option(128, "images per step")
-    lr: float = option(2e-3, "Adam's learning rate")
-    hidden: int = option(400, "hidden units of encoder and decoder")
-    latent: int = option(20, "numbers in the code")
+    epochs: Annotated[int | None, "passes over the data (default: 40 bundled, 4 with the complete MNIST)"] = None
+    batch_size: Annotated[int, "images per step"] = 128
+    lr: Annotated[float, "Adam's learning rate"] = 2e-3
+    hidden: Annotated[int, "hidden units of encoder and decoder"] = 400
+    latent: Annotated[int, "numbers in the code"] = 20
 
     NAME: ClassVar[str] = "autoencoder"
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 6, "hidden": 200}
@@ -61,7 +61,8 @@ def main(config: Config) -> None:
     (there,) = to(config.device, x)
     noise = backend.normal(np.random.default_rng(config.seed), (100, config.latent), like=there)
     with no_grad():
-        back, dreams, codes = run.model(there).numpy(), run.model.decode(noise).numpy(), flat.model.encode(there).numpy()
+        back, dreams = run.model(there).numpy(), run.model.decode(noise).numpy()
+        codes = flat.model.encode(there).numpy()
     error = ((back - x) ** 2).sum(1).mean()
     number = f"squared error {error:.2f} per test image"
     name = f"autoencoder 784–{config.hidden}–{config.latent}–{config.hidden}–784, seed {config.seed}"

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from scratchgen import backend, optim, plotting, training
 from scratchgen.models.classifier import MLPClassifier
 
-from .options import Options, load_images, option, start, tell, to
+from .options import Options, load_images, start, tell, to
 
 
 @dataclass
 class Config(Options):
     """Trains a classifier with one hidden layer, and shows its mistakes."""
 
-    epochs: int | None = option(None, "passes over the data (default: 30 bundled, 8 with the complete MNIST)")
-    batch_size: int = option(128, "images per step")
-    lr: float = option(1e-3, "Adam's learning rate")
-    hidden: int = option(400, "hidden units")
+    epochs: Annotated[int | None, "passes over the data (default: 30 bundled, 8 with the complete MNIST)"] = None
+    batch_size: Annotated[int, "images per step"] = 128
+    lr: Annotated[float, "Adam's learning rate"] = 1e-3
+    hidden: Annotated[int, "hidden units"] = 400
 
     NAME: ClassVar[str] = "classifier"
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 3, "hidden": 100}

@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import types
-import typing
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args, get_type_hints
 
 import numpy as np
 import threadpoolctl
@@ -18,27 +16,22 @@ import threadpoolctl
 from scratchgen import backend, data, doctor
 from scratchgen.training import CheckpointError
 
-__all__ = ["Images", "Options", "load_images", "option", "parse", "start", "tell"]
-
-
-def option(default: Any, help: str) -> Any:
-    """A field of a demo's options: its default, and what --help says of it."""
-    return field(default=default, metadata={"help": help})
+__all__ = ["Images", "Options", "load_images", "parse", "start", "tell", "to"]
 
 
 @dataclass
 class Options:
     """The options that every demo has; a demo adds its own, and says in `QUICK` which defaults --quick changes."""
 
-    seed: int = option(0, "seed of everything random")
-    device: str = option("cpu", "cpu, cuda, cuda:1 …")
-    data: Path | None = option(None, "folder with the complete MNIST (default: $SCRATCHGEN_DATA, else 7,000 bundled digits)")
-    out: Path | None = option(None, "folder for pictures and checkpoints (default: runs/<name of the demo>)")
-    quick: bool = option(False, "a small run, less than a minute: to see that it works, not to judge it")
-    resume: bool = option(False, "continue a run that was stopped, bit for bit")
+    seed: Annotated[int, "seed of everything random"] = 0
+    device: Annotated[str, "cpu, cuda, cuda:1 …"] = "cpu"
+    data: Annotated[Path | None, "folder of the complete MNIST (default: $SCRATCHGEN_DATA, else bundled digits)"] = None
+    out: Annotated[Path | None, "folder for pictures and checkpoints (default: runs/, then the demo's name)"] = None
+    quick: Annotated[bool, "a small run, less than a minute: to see that it works, not to judge it"] = False
+    resume: Annotated[bool, "continue a run that was stopped, bit for bit"] = False
 
-    QUICK: typing.ClassVar[dict[str, Any]] = {}
-    NAME: typing.ClassVar[str] = "demo"
+    NAME: ClassVar[str] = "demo"
+    QUICK: ClassVar[dict[str, Any]] = {}
 
     def folder(self) -> Path:
         """Where this run writes."""
@@ -46,7 +39,7 @@ class Options:
 
     def identity(self, **more: Any) -> dict[str, Any]:
         """What defines the run, so that a checkpoint of another one is refused."""
-        free = {"data", "device", "epochs", "out", "resume"}
+        free = {"data", "device", "epochs", "out", "plane_epochs", "resume"}  # how far, where, on what
         return {name: value for name, value in asdict(self).items() if name not in free} | more
 
 
@@ -54,18 +47,18 @@ Config = TypeVar("Config", bound=Options)
 
 
 def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Config:
-    """Options from the command line: one --name for each field of the dataclass."""
-    parser = argparse.ArgumentParser(prog=f"python -m demos.{config.NAME}", description=config.__doc__, allow_abbrev=False)
-    kinds = typing.get_type_hints(config)
+    """Options from the command line: one --name for each field of the dataclass, its annotation the help."""
+    parser = argparse.ArgumentParser(f"python -m demos.{config.NAME}", description=config.__doc__, allow_abbrev=False)
+    hints = get_type_hints(config, include_extras=True)
     for f in fields(config):
-        kind, text = kinds[f.name], f.metadata["help"]
+        kind, text = get_args(hints[f.name])
+        flag = "--" + f.name.replace("_", "-")
         if kind is bool:
-            parser.add_argument(f"--{f.name}", action="store_true", help=text)
+            parser.add_argument(flag, action="store_true", help=text)
             continue
-        if isinstance(kind, types.UnionType):  # Path | None: what is not None
-            kind = next(part for part in kind.__args__ if part is not type(None))
+        kind = (get_args(kind) or (kind,))[0]  # of `Path | None` the Path
         default = "" if f.default is None else " (default: %(default)s)"
-        parser.add_argument(f"--{f.name}", type=kind, default=f.default, help=text + default, metavar=kind.__name__.upper())
+        parser.add_argument(flag, type=kind, default=f.default, help=text + default, metavar=kind.__name__)
     if parser.parse_known_args(arguments)[0].quick:
         parser.set_defaults(**config.QUICK)  # what is given as well still counts
     options = config(**vars(parser.parse_args(arguments)))

@@ -19,16 +19,18 @@ __all__ = ["CheckpointError", "load", "save"]
 FORMAT = 1
 
 PathLike = str | os.PathLike[str]
+Parts = Mapping[str, Mapping[str, Any]]
 
 
 class CheckpointError(Exception):
     """A checkpoint that cannot be used; the message says why and what to do."""
 
 
-def save(path: PathLike, arrays: Mapping[str, Any], facts: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Write named arrays, JSON-able facts and the run's configuration to `path`, atomically."""
+def save(path: PathLike, parts: Parts, facts: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Write parts (`state_dict`s by name), JSON-able facts and the run's configuration to `path`, atomically."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {f"{part}/{name}": value for part, state in parts.items() for name, value in state.items()}
     text = json.dumps({"format": FORMAT, "config": config, "facts": facts})
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -41,8 +43,8 @@ def save(path: PathLike, arrays: Mapping[str, Any], facts: Mapping[str, Any], co
         draft.unlink(missing_ok=True)
 
 
-def load(path: PathLike, config: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays and the facts in `path`; raises `CheckpointError` unless it is whole and of this configuration."""
+def load(path: PathLike, config: Mapping[str, Any]) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+    """The parts and the facts in `path`; raises `CheckpointError` unless it is whole and of this configuration."""
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -66,4 +68,8 @@ def load(path: PathLike, config: Mapping[str, Any]) -> tuple[dict[str, np.ndarra
         raise CheckpointError(
             f"{path}: of another run ({'; '.join(differing)}); use the same options, or another --out"
         )
-    return arrays, facts
+    parts: dict[str, dict[str, np.ndarray]] = {}
+    for key, value in arrays.items():
+        part, _, name = key.partition("/")
+        parts.setdefault(part, {})[name] = value
+    return parts, facts

@@ -36,7 +36,7 @@ Metrics = dict[str, float]
 class Run:
     """Everything that changes while a model learns."""
 
-    model: Module
+    model: Any  # a Module
     optimizer: Any
     rng: np.random.Generator
     epoch: int = 0  # finished epochs
@@ -52,17 +52,12 @@ class Run:
     def save(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
         """Write all of this to `path` (see `scratchgen.training.checkpoint`)."""
         parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best}
-        arrays = {f"{part}/{name}": value for part, state in parts.items() for name, value in state.items()}
         facts = {"epoch": self.epoch, "step": self.step, "history": self.history, "rng": self.rng.bit_generator.state}
-        checkpoints.save(path, arrays, facts, config)
+        checkpoints.save(path, parts, facts, config)
 
     def restore(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
         """Become the run that `save` wrote; raises `CheckpointError`, and then nothing has changed."""
-        arrays, facts = checkpoints.load(path, config)
-        parts: dict[str, dict[str, Any]] = {"model": {}, "optimizer": {}, "best": {}}
-        for name, value in arrays.items():
-            part, _, rest = name.partition("/")
-            parts[part][rest] = value
+        parts, facts = checkpoints.load(path, config)
         before = self.model.state_dict()
         try:
             self.model.load_state_dict(parts["model"])
