@@ -15,10 +15,12 @@ from scratchgen.models.latent import Autoencoder
 
 from .options import Images, Options, load_images, start, tell, to
 
+NAMES = ("first number of the code", "second number")
+
 
 @dataclass
 class Config(Options):
-    """Trains autoencoders: what comes back, what codes drawn from N(0, I) decode to, and codes of two numbers."""
+    """Trains autoencoders; draws what comes back, what random codes decode to, and codes of two numbers."""
 
     epochs: Annotated[int | None, "passes over the data (default: 40 bundled, 4 with the complete MNIST)"] = None
     batch_size: Annotated[int, "images per step"] = 128
@@ -61,7 +63,9 @@ def main(config: Config) -> None:
     (there,) = to(config.device, x)
     noise = backend.normal(np.random.default_rng(config.seed), (100, config.latent), like=there)
     with no_grad():
-        back, dreams = run.model(there).numpy(), run.model.decode(noise).numpy()
+        code = run.model.encode(there).data
+        back = run.model.decode(code).numpy()
+        dreams = run.model.decode(code.mean(0) + code.std(0) * noise).numpy()
         codes = flat.model.encode(there).numpy()
     error = ((back - x) ** 2).sum(1).mean()
     number = f"squared error {error:.2f} per test image"
@@ -69,7 +73,7 @@ def main(config: Config) -> None:
     groups = {
         "test digits": x[:100],
         "what comes back": back[:100],
-        "codes from N(0, I), decoded: no digits": dreams,
+        "random codes, spread like the real ones": dreams,
     }
     curve = {
         f"code of {latent}, {split}": [metrics["squared error"] for metrics in r.history[split]]
@@ -81,7 +85,7 @@ def main(config: Config) -> None:
         plotting.save(plotting.curves({"squared error per image": curve}, title=name), folder / "training.png"),
         plotting.save(plotting.comparison(groups, 10, f"{name}; {number}"), folder / "reconstructions.png"),
         plotting.save(
-            plotting.scatter(codes, labels, f"Codes of test digits, two numbers each; seed {config.seed}", "code "),
+            plotting.scatter(codes, labels, f"test digits as codes of two numbers, seed {config.seed}", NAMES),
             folder / "codes.png",
         ),
     )

@@ -1,4 +1,4 @@
-"""The GAN listing of the lecture (S0, lines 1301–1345), corrected and run on real digits. What was wrong is erratum E13.
+"""The GAN listing of the lecture (S0, lines 1301–1345), corrected and run on real digits. The bugs are erratum E13.
 
 python -m demos.lecture_gan
 """
@@ -26,7 +26,7 @@ LATENT_SIZE, HIDDEN_SIZE, IMAGE_SIZE = 64, 256, 784
 class Config(Options):
     """Runs the lecture's GAN listing with its bugs mended, and measures what the most hidden of them did."""
 
-    epochs: Annotated[int | None, "passes over the data (default: 200 bundled, 20 with the complete MNIST)"] = None
+    epochs: Annotated[int | None, "passes over the data (default: 100 bundled, 10 with the complete MNIST)"] = None
     batch_size: Annotated[int, "images per step"] = 100
     lr: Annotated[float, "Adam's learning rate, for both players"] = 2e-4
 
@@ -115,7 +115,7 @@ def main(config: Config) -> None:
     """Play, draw, and measure."""
     images = load_images(config)
     (x,) = to(config.device, 2 * images.train[0] - 1)
-    epochs = config.epochs or (20 if images.complete else 200)
+    epochs = config.epochs or (10 if images.complete else 100)
     path, identity = config.folder() / "lecture_gan.npz", config.identity(data=images.name)
     game = Game(config)
     if config.resume:
@@ -148,8 +148,8 @@ def main(config: Config) -> None:
     )
     ratio, cosine = what_the_slide_adds(game, x[:500])
     print(
-        f"E13: as printed on the slide, G would now step along its gradient plus {ratio:.2f} times as long a one that D's\n"
-        f"  step left behind, at cosine {cosine:+.2f} to it: it would be pushed to help D as well."
+        f"E13: as the slide has it, what D's step leaves in G's gradient would be {ratio:.2f} times as long as the\n"
+        f"  gradient that G wants, at cosine {cosine:+.2f} to it: G would be pushed to help D."
     )
 
 

@@ -150,8 +150,8 @@ def main(config: Config) -> None:
     print(
         f"{number}: mean ± standard error over {len(bits):,} images of {images.name}\n"
         "  A lower bound on ln p(x), not a likelihood. Protocol: pixels binarized once, with a fixed seed (not the\n"
-        f"  published static bits); {DRAWS} draws of z per image, the KL in closed form; weights of epoch {best + 1} of\n"
-        f"  {run.epoch}, the best on validation."
+        f"  published static bits); {DRAWS} draws of z per image, the KL in closed form; weights of epoch {best + 1}\n"
+        f"  of {run.epoch}, the best on validation."
     )
 
 

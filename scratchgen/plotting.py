@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,11 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height))
+
+
+def _title(figure: Figure, title: str) -> None:
+    """A title over the whole figure, in as many lines as its width asks for."""
+    figure.suptitle("\n".join(textwrap.wrap(title, int(13 * figure.get_figwidth()))))
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
@@ -98,7 +104,7 @@ def comparison(groups: Mapping[str, np.ndarray], columns: int, title: str = "") 
         figure.set_layout_engine("constrained", wspace=0.06)
         for axes, (name, images) in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups.items()):
             _draw_tiles(axes, images, columns, name)
-        figure.suptitle(title)
+        _title(figure, title)
     return figure
 
 
@@ -116,7 +122,8 @@ def latent_plane(decode: Callable[[np.ndarray], np.ndarray], side: int = 20, tit
     with _style():
         figure = _figure(7, 7.2)
         axes = figure.subplots()
-        _draw_tiles(axes, images, side, title)
+        _draw_tiles(axes, images, side, "")
+        _title(figure, title)
         axes.axis("on")
         axes.grid(False)
         pitch, edge = images.shape[-1] + 2, (images.shape[-1] - 1) / 2
@@ -148,11 +155,11 @@ def curves(
             axes.set_ylabel(ylabel)
             if len(lines) > 1:
                 axes.legend()
-        figure.suptitle(title)
+        _title(figure, title)
     return figure
 
 
-def scatter(points: np.ndarray, labels: np.ndarray, title: str = "", axis: str = "z") -> Figure:
+def scatter(points: np.ndarray, labels: np.ndarray, title: str = "", names: tuple[str, str] = ("z₁", "z₂")) -> Figure:
     """Points (N, 2) in the plane, each drawn as the digit that it is."""
     with _style():
         import matplotlib
@@ -163,7 +170,7 @@ def scatter(points: np.ndarray, labels: np.ndarray, title: str = "", axis: str =
         for label in np.unique(labels):
             x, y = points[labels == label].T
             axes.scatter(x, y, s=28, marker=f"${label}$", color=colours[int(label) % len(colours)], linewidths=0.2)
-        axes.set_xlabel(f"{axis}₁")
-        axes.set_ylabel(f"{axis}₂")
-        axes.set_title(title)
+        axes.set_xlabel(names[0])
+        axes.set_ylabel(names[1])
+        _title(figure, title)
     return figure

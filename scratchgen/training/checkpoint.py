@@ -31,7 +31,7 @@ def save(path: PathLike, parts: Parts, facts: Mapping[str, Any], config: Mapping
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"{part}/{name}": value for part, state in parts.items() for name, value in state.items()}
-    text = json.dumps({"format": FORMAT, "config": config, "facts": facts})
+    text = json.dumps({"format": FORMAT, "config": config, "facts": facts, "arrays": list(arrays)})
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(draft, "wb") as file:
@@ -50,6 +50,8 @@ def load(path: PathLike, config: Mapping[str, Any]) -> tuple[dict[str, dict[str,
             arrays = {name: file[name] for name in file.files}
         content = json.loads(str(arrays.pop("json")))
         version, theirs, facts = content["format"], content["config"], content["facts"]
+        if list(arrays) != content["arrays"]:  # the checksums do not cover the archive's list of members
+            raise ValueError(f"{len(content['arrays'])} arrays were written, {len(arrays)} are there")
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no checkpoint to resume from; run once without --resume") from None
     except Exception as error:  # in a damaged file, zipfile and NumPy raise whatever they stumble over

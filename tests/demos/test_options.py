@@ -1,0 +1,120 @@
+"""What all demos share: the command line, the start, and how they end when something is wrong."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pytest
+
+from demos import options
+from scratchgen.training import CheckpointError
+
+
+@dataclass
+class Config(options.Options):
+    """A demo of nothing."""
+
+    epochs: Annotated[int | None, "how long"] = None
+    batch_size: Annotated[int, "how many"] = 128
+    lr: Annotated[float, "how far"] = 1e-3
+
+    NAME: ClassVar[str] = "nothing"
+    QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "batch_size": 10}
+
+
+def test_the_command_line_is_the_dataclass():
+    assert options.parse(Config, []) == Config()
+    given = options.parse(Config, ["--seed", "3", "--out", "here", "--batch-size", "7", "--lr", "1e-2"])
+    assert given == Config(seed=3, out=Path("here"), batch_size=7, lr=0.01)
+    assert given.folder() == Path("here")
+    assert Config().folder() == Path("runs/nothing")
+
+
+def test_quick_changes_defaults_and_not_what_was_given():
+    assert options.parse(Config, ["--quick"]) == Config(quick=True, epochs=2, batch_size=10)
+    assert options.parse(Config, ["--quick", "--epochs", "9"]) == Config(quick=True, epochs=9, batch_size=10)
+
+
+def test_help_names_every_option_and_default(capsys):
+    with pytest.raises(SystemExit) as stop:
+        options.parse(Config, ["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "python -m demos.nothing" in text
+    assert "A demo of nothing." in text
+    for word in ("--seed", "--device", "--data", "--out", "--quick", "--resume", "--batch-size", "how far", "0.001"):
+        assert word in text
+
+
+@pytest.mark.parametrize("arguments", [["--device", "toaster"], ["--epochs", "many"], ["--batch", "3"], ["--what"]])
+def test_a_wrong_option_is_named(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        options.parse(Config, arguments)
+    assert stop.value.code == 2
+    assert arguments[-1] in capsys.readouterr().err
+
+
+def test_identity_is_what_the_numbers_depend_on():
+    here, there = Config(out=Path("a"), epochs=1, resume=True), Config(out=Path("b"), epochs=2)
+    assert here.identity(latent=2) == there.identity(latent=2)
+    assert here.identity() != Config(lr=0.5).identity()
+    assert here.identity(latent=2)["latent"] == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), r"stopped; .* runs.nothing: go on with --resume"),
+        (CheckpointError("run.npz: is torn"), r"demos\.nothing: run\.npz: is torn"),
+        (FloatingPointError("step 3: log made NaN"), r"demos\.nothing: step 3: log made NaN"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(error, message, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["nothing"])
+    monkeypatch.setattr(options, "choose_kernels", lambda: None)
+
+    def main(config):
+        raise error
+
+    with pytest.raises(SystemExit, match=message):
+        options.start(Config, main)
+
+
+def test_faster_kernels_are_chosen_once_and_said(monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr(os, "execv", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(options.doctor, "better_kernel", lambda architecture, flags: "SkylakeX")
+    monkeypatch.setattr(
+        options.threadpoolctl, "threadpool_info", lambda: [{"internal_api": "openblas", "architecture": "Haswell"}]
+    )
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
+    options.choose_kernels()  # the user has chosen
+    assert calls == []
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    options.choose_kernels()
+    assert calls == [(sys.executable, [sys.executable, *sys.orig_argv[1:]])]
+    assert "OPENBLAS_CORETYPE=SkylakeX" in capsys.readouterr().out
+    options.choose_kernels()  # the new process finds it set
+    assert len(calls) == 1
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    monkeypatch.setattr(options.doctor, "better_kernel", lambda architecture, flags: "")
+    options.choose_kernels()  # nothing better to be had
+    assert len(calls) == 1
+    assert "OPENBLAS_CORETYPE" not in os.environ
+
+
+def test_without_a_folder_the_bundled_digits_are_taken(monkeypatch, capsys):
+    monkeypatch.delenv("SCRATCHGEN_DATA", raising=False)
+    images = options.load_images(Config())
+    assert not images.complete
+    assert [len(images[i][0]) for i in range(3)] == [5000, 1000, 1000]
+    assert images.train[0].dtype == np.float32
+    assert "5,000 train" in capsys.readouterr().out
+
+
+def test_a_folder_without_mnist_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
+        options.load_images(Config(data=tmp_path))

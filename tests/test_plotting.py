@@ -1,0 +1,112 @@
+"""Pictures: what is in their axes, not what their pixels are; and that they are written whole, without a display."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from scratchgen import plotting
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).random((7, 4, 5), dtype=np.float32)
+
+
+def test_tiles_hold_every_image_where_it_belongs(images):
+    sheet = plotting.tiles(images, columns=3, gap=2)
+    assert sheet.shape == (3 * 4 + 2 * 2, 3 * 5 + 2 * 2)
+    for i, image in enumerate(images):
+        top, left = (i // 3) * 6, (i % 3) * 7
+        assert (sheet[top : top + 4, left : left + 5] == image).all()
+    assert np.isnan(sheet).sum() == sheet.size - images.size
+
+
+def test_a_comparison_has_its_groups_side_by_side(images):
+    figure = plotting.comparison({"real": images, "made": images[:, ::-1]}, 4, "seed 3")
+    assert [axes.get_title() for axes in figure.axes] == ["real", "made"]
+    assert figure.get_suptitle() == "seed 3"
+    shown = figure.axes[1].images[0]
+    np.testing.assert_array_equal(np.asarray(shown.get_array()[:4, :5]), images[0, ::-1])
+    assert shown.get_clim() == (0, 1)
+
+
+def test_flat_images_are_taken_as_square_ones_and_others_refused():
+    assert plotting.image_grid(np.zeros((2, 16)), 2).axes[0].images[0].get_array().shape == (4, 10)
+    with pytest.raises(ValueError, match=r"expected images \(N, H, W\), or \(N, H·H\) for square ones, got \(2, 15\)"):
+        plotting.image_grid(np.zeros((2, 15)), 2)
+
+
+def test_the_latent_plane_gives_every_image_the_same_share_of_the_prior():
+    asked = []
+    figure = plotting.latent_plane(lambda z: asked.append(z) or np.zeros((len(z), 9)), side=5)
+    (z,) = asked
+    shares = ndtr(z).reshape(5, 5, 2)
+    np.testing.assert_allclose(shares[2, :, 0], [0.1, 0.3, 0.5, 0.7, 0.9])  # z₁ grows to the right
+    np.testing.assert_allclose(shares[:, 2, 1], [0.9, 0.7, 0.5, 0.3, 0.1])  # z₂ grows upwards
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == ["−1.28", "−0.52", "0.00", "0.52", "1.28"]
+    # the tick of the smallest z₂ stands at the lowest row (images have their origin at the top)
+    heights = dict(zip((t.get_text() for t in figure.axes[0].get_yticklabels()), figure.axes[0].get_yticks()))
+    assert heights["−1.28"] == max(heights.values()) == 4 * (3 + 2) + 1
+
+
+def test_curves_hold_the_numbers_under_their_names():
+    figure = plotting.curves({"ELBO (nats)": {"train": [-3.0, -2.0], "validation": [-4.0]}, "KL (nats)": {"": [1.0]}})
+    first, second = figure.axes
+    assert first.get_ylabel() == "ELBO (nats)"
+    assert first.get_xlabel() == "epoch"
+    assert [line.get_label() for line in first.lines] == ["train", "validation"]
+    assert first.lines[0].get_xydata().tolist() == [[1, -3], [2, -2]]
+    assert [text.get_text() for text in first.get_legend().get_texts()] == ["train", "validation"]
+    assert second.get_legend() is None
+    colours, dashes = ({getattr(line, f"get_{what}")() for line in first.lines} for what in ("color", "linestyle"))
+    assert len(colours) == len(dashes) == 2  # told apart by colour, and without it
+
+
+def test_a_scatter_draws_each_class_as_its_digit():
+    points = np.arange(8.0).reshape(4, 2)
+    figure = plotting.scatter(points, np.array([1, 0, 1, 3]), "codes", ("a", "b"))
+    axes = figure.axes[0]
+    assert [len(c.get_offsets()) for c in axes.collections] == [1, 2, 1]
+    assert axes.collections[1].get_offsets().tolist() == [[0, 1], [4, 5]]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("a", "b")
+
+
+def test_a_long_title_is_broken_into_lines(images):
+    title = "a title of many words " * 10
+    lines = plotting.image_grid(images, 4, title).get_suptitle().split("\n")
+    assert len(lines) > 1
+    assert " ".join(lines) == title.strip()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, images, suffix, monkeypatch):
+    path = tmp_path / "pictures" / f"grid{suffix}"
+    figure = plotting.image_grid(images, 3, "first")
+    assert plotting.save(figure, path) == path
+    content = path.read_bytes()
+    assert len(content) > 500
+
+    def full(self, draft, **kwargs):
+        draft.write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(type(figure), "savefig", full)
+    with pytest.raises(OSError, match="no space"):
+        plotting.save(figure, path)
+    assert path.read_bytes() == content
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_matplotlib_is_loaded_only_to_draw_and_pyplot_never():
+    """Without pyplot there is no window to open and no figure to close."""
+    code = (
+        "import sys, numpy as np; from scratchgen import plotting\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "plotting.image_grid(np.zeros((2, 4, 4)), 2); plotting.curves({'y': {'': [1.0]}})\n"
+        "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
