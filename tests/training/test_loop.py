@@ -165,9 +165,7 @@ def test_the_last_checkpoint_is_from_before_the_nan(rng, data, tmp_path):
     run = make_run(rng)
     path = tmp_path / "run.npz"
     with pytest.raises(FloatingPointError):
-        training.train(
-            run, failing(run, 5, lambda loss: F.log(-loss)), data, epochs=3, batch_size=16, checkpoint=path
-        )
+        training.train(run, failing(run, 5, lambda loss: F.log(-loss)), data, epochs=3, batch_size=16, checkpoint=path)
     again = make_run(rng)
     again.restore(path, {})
     assert (again.epoch, again.step) == (1, 3)

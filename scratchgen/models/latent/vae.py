@@ -19,6 +19,7 @@ from .terms import bernoulli_log_likelihood, kl_to_standard_normal, normal_log_l
 
 __all__ = ["ELBO", "VAE", "Decoder", "Encoder"]
 
+
 class ELBO(NamedTuple):
     """The two terms of −ELBO, one number per image, in nats."""
 
