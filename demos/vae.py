@@ -25,10 +25,10 @@ DRAWS = 10  # of z per test image
 class Config(Options):
     """Trains a VAE on digits; draws its training curves, reconstructions, samples from the prior and latent plane."""
 
-    epochs: Annotated[int | None, "passes over the data (default: 80 bundled, 8 with the complete MNIST)"] = None
-    plane_epochs: Annotated[int | None, "the same for the model with 2 latent dimensions (default: 60 and 6)"] = None
+    epochs: Annotated[int | None, "passes over the data (default: 70 bundled, 7 with the complete MNIST)"] = None
+    plane_epochs: Annotated[int | None, "the same for the model with 2 latent dimensions"] = None
     batch_size: Annotated[int, "images per step"] = 128
-    lr: Annotated[float, "Adam's learning rate at the start; it falls along a cosine"] = 3e-3
+    lr: Annotated[float, "Adam's learning rate; in the last quarter, a fifth of it"] = 3e-3
     hidden: Annotated[int, "hidden units of encoder and decoder"] = 400
     latent: Annotated[int, "latent dimensions"] = 20
 
@@ -41,20 +41,22 @@ def loss_of(model: VAE) -> Any:
     return lambda x, rng: model.loss(binarize(x, "dynamic", rng), rng)
 
 
-def learn(config: Config, images: Images, latent: int, epochs: int, file: str, callbacks: Any = ()) -> training.Run:
+def learn(
+    config: Config, images: Images, latent: int, lr: float, epochs: int, file: str, callbacks: Any = ()
+) -> training.Run:
     """Train one VAE, validated on fixed bits; the model ends with the weights of its best epoch."""
     rng = np.random.default_rng(config.seed)
     model = VAE(images.train[0].shape[1], config.hidden, latent, rng=rng)
     model.to(config.device)
     grey, bits = images.train[0], binarize(images.validation[0], "static")
     path = config.folder() / file
-    fall = optim.cosine_decay(epochs, floor=0.05)
+    schedule = optim.step_decay(0.75 * epochs, 0.2)
 
     def anneal(run: training.Run) -> None:
-        run.optimizer.lr = config.lr * fall(run.epoch)
+        run.optimizer.lr = lr * schedule(run.epoch)
 
     run = training.train(
-        training.Run(model, optim.Adam(model.parameters(), lr=config.lr), rng),
+        training.Run(model, optim.Adam(model.parameters(), lr=lr), rng),
         loss_of(model),
         [backend.to_device(grey, config.device)],
         validation=[backend.to_device(bits, config.device)],
@@ -132,11 +134,11 @@ def main(config: Config) -> None:
         if run.epoch % 20 == 0:
             draw_samples(run.model, bits[:100], f"epoch {run.epoch}, {seed}", config.seed, folder / "samples.png")
 
-    epochs = config.epochs or (8 if images.complete else 80)
-    run = learn(config, images, config.latent, epochs, "vae.npz", [snapshot])
+    epochs = config.epochs or (7 if images.complete else 70)
+    run = learn(config, images, config.latent, config.lr, epochs, "vae.npz", [snapshot])
     model, best = run.model, int(np.argmin(run.losses))
-    plane_epochs = config.plane_epochs or (6 if images.complete else 60)
-    plane = learn(config, images, 2, plane_epochs, "plane.npz").model
+    # Through a gate of two numbers learning is slow, so its steps are twice as long.
+    plane = learn(config, images, 2, 2 * config.lr, config.plane_epochs or epochs, "plane.npz").model
 
     mean, error = measure(model, bits, config.seed)
     name = f"VAE 784–{config.hidden}–{config.latent}–{config.hidden}–784, {seed}"
@@ -150,8 +152,8 @@ def main(config: Config) -> None:
     print(
         f"{number}: mean ± standard error over {len(bits):,} images of {images.name}\n"
         "  A lower bound on ln p(x), not a likelihood. Protocol: pixels binarized once, with a fixed seed (not the\n"
-        f"  published static bits); {DRAWS} draws of z per image, the KL in closed form; weights of epoch {best + 1}\n"
-        f"  of {run.epoch}, the best on validation."
+        f"  published static bits); {DRAWS} draws of z per image; the KL in closed form; the weights with the best\n"
+        f"  validation ELBO (epoch {best + 1} of {run.epoch})."
     )
 
 

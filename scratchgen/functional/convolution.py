@@ -7,7 +7,7 @@ reads the input. A convolution is the sum of its taps (Eq. 4.2), and so are its 
     _transpose   x = Σ Wᵀ y     the same taps, read from the other end
     _correlate   w = y xᵀ       tap by tap, summed over pixels and images
 
-The three are one form that is linear in x, in w and in y, with another argument left open each time. So the
+The three are one form (Eq. 4.9), linear in x, in w and in y, with another argument left open each time. So the
 derivatives of each are the other two, and convolutions can be differentiated as often as one likes.
 
 How the sum becomes a few matrix products, on data that is copied little: `_plan` and `_gathered`.
@@ -228,16 +228,16 @@ def overlap(offset: int, stride: int, count: int, size: int) -> tuple[slice, sli
 
 # ------------------------------------------------------------------------------------------- taps as matrix products
 class Limits(NamedTuple):
-    """What a machine likes: `buffer`, the bytes to gather before multiplying, and `product`, the multiplications in one
-    matrix product."""
+    """What suits a machine."""
 
-    buffer: int
-    product: int
+    buffer: int  # bytes to gather before multiplying
+    product: int  # multiplications in one matrix product
+    thin: int  # a kernel row of fewer channels · columns makes too thin a matrix: then all taps are gathered
 
 
-# A processor multiplies what is in its second-level cache; up to 10⁶ multiplications, OpenBLAS skips packing its
-# operands, half of the cost of products as flat as these. A GPU wants few, large calls.
-CPU, GPU = Limits(2**18, 10**6), Limits(2**30, 2**62)
+# A processor multiplies fastest what is in its second-level cache, and OpenBLAS, up to 10⁶ multiplications, without
+# packing the operands first, which costs it as much again as products so flat. A GPU wants few and large calls.
+CPU, GPU = Limits(2**19, 10**6, 10), Limits(2**30, 2**62, 2**62)
 
 
 class Product(NamedTuple):
@@ -272,7 +272,7 @@ def _plan(reads: tuple[Read, ...], stride: int, gather_all: bool) -> Plan:
 
     placement = sorted((*placed(read), read.tap) for read in reads)
     slots = sorted({slot for _, slot, _ in placement})
-    lowest, highest = (placement[0][0], placement[-1][0]) if placement else (0, 0)
+    lowest, highest = placement[0][0], placement[-1][0]
     products: list[Product] = []
     for shift, slot, tap in placement:
         position = slots.index(slot)
@@ -288,11 +288,9 @@ def _limits(x: Any) -> Limits:
     return CPU if backend.device_of(x) == "cpu" else GPU
 
 
-def _planned(x: Any, reads: tuple[Read, ...], stride: int, channels: int, filters: int) -> Plan:
-    """Few channels are cheap to gather, and make matrices too thin to multiply well: then gather all taps. (So does a
-    GPU, where every product is a launch.)"""
+def _planned(x: Any, reads: tuple[Read, ...], stride: Pair, channels: int) -> Plan:
     columns = len({read.column for read in reads})
-    return _plan(reads, stride, columns * channels <= 2 * filters or _limits(x) is GPU)
+    return _plan(reads, stride[0], channels * columns < _limits(x).thin)
 
 
 def _gathered(
@@ -311,7 +309,7 @@ def _gathered(
         for k, (row, column) in enumerate(plan.slots)
     ]
     longest = max(len(p.taps) for p in plan.products)
-    strips = _fewest_strips(longest * channels * outputs * width, height, limits.product)
+    strips = _strips(longest * channels * outputs * width, height, limits.product)
     pixels = buffer.reshape(handful, groups, len(plan.slots) * channels, *slot[1:])
     factors = [
         pixels[:, :, p.first * channels : p.last * channels, p.shift : p.shift + height]
@@ -328,9 +326,9 @@ def _gathered(
 
 
 @functools.lru_cache
-def _fewest_strips(row: int, rows: int, limit: int) -> int:
+def _strips(row: int, rows: int, limit: int) -> int:
     """Into how many strips of equally many rows the pixels are cut, so that a product stays within the limit; `row` are
-    the multiplications for one row of pixels."""
+    the multiplications for one row of pixels. More than four strips are too short to be worth it."""
     return next((k for k in (1, 2, 3, 4) if rows % k == 0 and rows // k * row <= limit), 1)
 
 
@@ -338,10 +336,10 @@ def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, s
     """y[n, o, i, j] = b[o] + Σ_t Σ_c w[o, c, t] · x[n, c, s·i + r_t, s·j + c_t].  Eq. 4.2
     (derivations/04-convolution.md#eq-4-2). w is (groups, outputs, inputs, KH, KW)."""
     groups, outputs, inputs = w.shape[:3]
-    if not reads or 0 in size:  # an empty mask, or a stride that steps over all taps or beyond the image
+    if not reads or 0 in (*size, inputs):  # an empty mask, or a stride that steps over all taps or past the image
         y = np.zeros_like(x, shape=(len(x), groups * outputs, *size))
         return y if bias is None else y + bias.reshape(-1, 1, 1)
-    plan = _planned(x, reads, stride[0], inputs, outputs)
+    plan = _planned(x, reads, stride, inputs)
     matrices = [
         np.stack([w[..., u, v] for u, v in p.taps], axis=2).reshape(groups, 1, outputs, -1).swapaxes(2, 3).copy()
         for p in plan.products
@@ -363,10 +361,10 @@ def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, s
 def _tap_products(x: Any, y: Any, reads: tuple[Read, ...], stride: Pair, groups: int) -> Iterator[tuple[Pair, Any]]:
     """For each tap Σ_{n,i,j} y[n, o, i, j] · x[n, c, s·i + r_t, s·j + c_t], as (groups, outputs, inputs).  Eq. 4.5
     (derivations/04-convolution.md#eq-4-5)"""
-    if not (reads and len(x)):
+    if not (reads and x.size):
         return
     outputs, inputs, size = y.shape[1] // groups, x.shape[1] // groups, y.shape[2:]
-    plan = _planned(x, reads, stride[0], inputs, outputs)
+    plan = _planned(x, reads, stride, inputs)
     totals: list[Any] = [0.0] * len(plan.products)  # of each strip
     for images, factors in _gathered(x, plan, stride, groups, outputs, size):
         by_pixel = y[images].reshape(-1, groups, outputs, size[0] * size[1]).swapaxes(2, 3).copy()
