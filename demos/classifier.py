@@ -62,12 +62,13 @@ def main(config: Config) -> None:
     }
     title = f"MLP 784–{config.hidden}–10, seed {config.seed}; {number}"
     wrong = np.flatnonzero(predicted != labels)[:60]
-    mistakes = plotting.image_grid(x[wrong], 10, f"The first mistakes. {title}") if len(wrong) else None
+    captions = [f"{labels[i]} → {predicted[i]}" for i in wrong]
     folder = config.folder()
-    tell(
-        plotting.save(plotting.curves(panels, title=title), folder / "training.png"),
-        *([plotting.save(mistakes, folder / "mistakes.png")] if mistakes else []),
-    )
+    pictures = [plotting.save(plotting.curves(panels, title=title), folder / "training.png")]
+    if len(wrong):
+        mistakes = plotting.image_grid(x[wrong], 10, f"mistakes: what it is → what was read. {title}", captions)
+        pictures.append(plotting.save(mistakes, folder / "mistakes.png"))
+    tell(*pictures)
     print(number + f" (weights of the best of {run.epoch} epochs on validation; {images.name})")
 
 

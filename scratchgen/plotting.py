@@ -41,7 +41,7 @@ def _figure(width: float, height: float) -> Figure:
 
 def _title(figure: Figure, title: str) -> None:
     """A title over the whole figure, in as many lines as its width asks for."""
-    figure.suptitle("\n".join(textwrap.wrap(title, int(13 * figure.get_figwidth()))))
+    figure.suptitle("\n".join(textwrap.wrap(title, int(11 * figure.get_figwidth()))))
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
@@ -59,7 +59,10 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
 
 
 # ------------------------------------------------------------------------------------------------------------ images
-def tiles(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
+GAP = 2  # pixels between images
+
+
+def tiles(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
     """Images (N, H, W), row by row, in one array with `columns` of them side by side; the gaps are NaN."""
     n, height, width = images.shape
     rows = math.ceil(n / columns)
@@ -90,9 +93,14 @@ def _square(images: np.ndarray) -> np.ndarray:
     return images.reshape(-1, side, side)
 
 
-def image_grid(images: np.ndarray, columns: int, title: str = "") -> Figure:
-    """Images (N, H, W) or (N, H·W) with values in [0, 1], in rows of `columns`."""
-    return comparison({"": images}, columns, title)
+def image_grid(images: np.ndarray, columns: int, title: str = "", captions: Sequence[str] = ()) -> Figure:
+    """Images (N, H, W) or (N, H·W) with values in [0, 1], in rows of `columns`; captions stand in their corners."""
+    figure = comparison({"": images}, columns, title)
+    height, width = _square(images).shape[1:]
+    for i, caption in enumerate(captions):
+        left, top = (i % columns) * (width + GAP), (i // columns) * (height + GAP)
+        figure.axes[0].text(left, top, caption, color="#bd1f01", fontsize=7, verticalalignment="top")
+    return figure
 
 
 def comparison(groups: Mapping[str, np.ndarray], columns: int, title: str = "") -> Figure:
@@ -126,7 +134,7 @@ def latent_plane(decode: Callable[[np.ndarray], np.ndarray], side: int = 20, tit
         _title(figure, title)
         axes.axis("on")
         axes.grid(False)
-        pitch, edge = images.shape[-1] + 2, (images.shape[-1] - 1) / 2
+        pitch, edge = images.shape[-1] + GAP, (images.shape[-1] - 1) / 2
         shown = np.unique(np.linspace(0, side - 1, 7).round().astype(int))
         names = [f"{quantiles[i]:.2f}".replace("-", "−") for i in shown]
         axes.set_xticks(shown * pitch + edge, names)

@@ -39,6 +39,11 @@ def test_flat_images_are_taken_as_square_ones_and_others_refused():
         plotting.image_grid(np.zeros((2, 15)), 2)
 
 
+def test_captions_stand_in_the_corners_of_their_images(images):
+    texts = plotting.image_grid(images, 3, captions=[f"n{i}" for i in range(7)]).axes[0].texts
+    assert [(t.get_text(), *t.get_position()) for t in texts[2:4]] == [("n2", 2 * 7, 0), ("n3", 0, 6)]
+
+
 def test_the_latent_plane_gives_every_image_the_same_share_of_the_prior():
     asked = []
     figure = plotting.latent_plane(lambda z: asked.append(z) or np.zeros((len(z), 9)), side=5)
