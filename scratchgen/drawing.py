@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .autograd import Tensor
-from .autograd.engine import Node
+from .autograd.engine import Node, reachable
 
 __all__ = ["draw_graph"]
 
@@ -46,7 +46,10 @@ def draw_graph(
     ending = Path(path).suffix[1:] if path is not None else format
     if ending not in ("svg", "dot", "png") or format not in ("svg", "dot"):
         raise ValueError(f"draw_graph: expected svg, dot or (as a file) png, got {ending!r} and format={format!r}")
-    nodes = _nodes(y.node)
+    try:
+        nodes = reachable(y.node)
+    except RuntimeError as error:
+        raise ValueError(f"draw_graph: the graph was freed by a backward walk ({error}); draw first") from error
     labels = {x.node: name for name, x in (names or {}).items() if x.node is not None}
     boxes = {node: Box(_label(node, labels.get(node)), node) for node in nodes}
     if "dot" in (ending, format):
@@ -87,22 +90,6 @@ class Box:
     def half(self) -> float:
         """From the middle to the upper or lower edge."""
         return 0.0 if self.node is None else HEIGHT / 2
-
-
-def _nodes(root: Node) -> list[Node]:
-    """All nodes behind `root`, oldest first."""
-    seen, pending = {root}, [root]
-    while pending:
-        node = pending.pop()
-        if node.edges is None:
-            raise ValueError(
-                f"draw_graph: this graph has been freed by a backward walk (at {node.primitive}); draw first"
-            )
-        for parent, *_ in node.edges:
-            if parent not in seen:
-                seen.add(parent)
-                pending.append(parent)
-    return sorted(seen, key=lambda node: node.order)
 
 
 def _label(node: Node, name: str | None) -> str:

@@ -378,7 +378,7 @@ def walk(root: Node, g: Any, create_graph: bool = False, targets: Sequence[Node]
     Without `targets` every leaf accumulates what reaches it. With them, only paths that lead to a target are walked and
     their gradients are returned. With `create_graph` the rules run on Tensors, and so leave a graph of their own.
     """
-    nodes = _reachable(root)
+    nodes = reachable(root)
     if targets is not None:
         nodes = _leading_to(targets, nodes)
     on_path = set(nodes)
@@ -463,7 +463,7 @@ def _expect(value: Tensor, node: Node, name: str) -> None:
         raise ValueError(f"{name}: expected {node.dtype}{node.shape}, got {value.dtype}{value.shape}")
 
 
-def _reachable(root: Node) -> list[Node]:
+def reachable(root: Node) -> list[Node]:
     """All nodes behind `root`, oldest first. No recursion: a graph may be deeper than Python's stack."""
     seen, pending = {root}, [root]
     while pending:
