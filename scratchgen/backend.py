@@ -10,6 +10,7 @@ A device is a string: `"cpu"`, or `"cuda:0"`, `"cuda:1"` … (`"cuda"` is the cu
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ __all__ = [
     "devices",
     "host_scalar",
     "is_array",
+    "keep_memory",
     "normal",
     "to_device",
     "to_host",
@@ -144,6 +146,22 @@ def cuda_available() -> bool:
         return bool(_cupy().cuda.runtime.getDeviceCount() > 0)
     except Exception:  # a driver that is missing or too old raises errors of several libraries
         return False
+
+
+def keep_memory() -> None:
+    """Keep the memory of freed arrays for the arrays to come, in this process, from now on.
+
+    The C library gives large blocks back to the system as soon as they are free, and the next minibatch fetches the
+    same amount again, page by page: a sixth of the time of a convolutional step. Changes nothing where the C library
+    is not glibc.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mmap_threshold, trim_threshold = -3, -1  # as <malloc.h> numbers them
+    mallopt(mmap_threshold, 2**25)  # the most that it accepts
+    mallopt(trim_threshold, 2**31 - 1)
 
 
 def normal(rng: Any, shape: Sequence[int], like: Array) -> Array:

@@ -177,7 +177,8 @@ class Tensor(Operators):
         `gradient` (array or Tensor, shaped as self) may be left out for a single number, where it is 1. The graph is
         freed on the way; `create_graph=True` keeps it and makes the gradients differentiable themselves.
         """
-        walk(_root(self), _seed(self, gradient, create_graph), create_graph)
+        for leaf, g in walk(_root(self), _seed(self, gradient, create_graph), create_graph):
+            leaf.accumulate(g)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.requires_grad:
@@ -372,11 +373,13 @@ def _shape(x: Any) -> Any:
 
 
 # ---------------------------------------------------------------------------------------------------- the walk
-def walk(root: Node, g: Any, create_graph: bool = False, targets: Sequence[Node] | None = None) -> dict[Node, Any]:
-    """Carry `g` from `root` back through the graph (Eq. 0.6).
+def walk(
+    root: Node, g: Any, create_graph: bool = False, targets: Sequence[Node] | None = None
+) -> Iterator[tuple[Any, Any]]:
+    """Carry `g` from `root` back through the graph (Eq. 0.6), and give each leaf with the gradient that reached it.
 
-    Without `targets` every leaf accumulates what reaches it. With them, only paths that lead to a target are walked and
-    their gradients are returned. With `create_graph` the rules run on Tensors, and so leave a graph of their own.
+    With `targets`, only paths that lead to one are walked, and these are given. The gradients are to be read, not
+    changed: some may be one array. With `create_graph` the rules run on Tensors, and so leave a graph of their own.
     """
     nodes = reachable(root)
     if targets is not None:
@@ -384,14 +387,11 @@ def walk(root: Node, g: Any, create_graph: bool = False, targets: Sequence[Node]
     on_path = set(nodes)
     grads: dict[Node, Any] = {root: g} if root in on_path else {}
     mine: set[Node] = set()  # whose gradient is a sum made here, so that more can be added in place
-    found: dict[Node, Any] = {}
     while nodes:
         node = nodes.pop()
         g = grads.pop(node)
-        if targets is not None and node in targets:
-            found[node] = g if node in mine else +g
-        elif isinstance(node, Leaf):
-            node.accumulate(g)
+        if isinstance(node, Leaf) if targets is None else node in targets:
+            yield node, g
         for parent, rule, kept in node.edges:
             if parent not in on_path:
                 continue
@@ -413,7 +413,6 @@ def walk(root: Node, g: Any, create_graph: bool = False, targets: Sequence[Node]
                 mine.add(parent)
         if not create_graph and not isinstance(node, Leaf):
             node.edges = None
-    return found
 
 
 def grad(output: Tensor, inputs: Any, grad_outputs: Any = None, create_graph: bool = False) -> Any:
@@ -425,11 +424,11 @@ def grad(output: Tensor, inputs: Any, grad_outputs: Any = None, create_graph: bo
     several = isinstance(inputs, (list, tuple))
     wanted = list(inputs) if several else [inputs]
     nodes = [_root(x, "an input of grad") for x in wanted]
-    found = walk(_root(output), _seed(output, grad_outputs, create_graph), create_graph, nodes)
+    found = dict(walk(_root(output), _seed(output, grad_outputs, create_graph), create_graph, nodes))
     for position, node in enumerate(nodes):
         if node not in found:
             raise ValueError(f"grad: the output does not depend on inputs[{position}] (shape {node.shape})")
-    results = [g if isinstance(g, Tensor) else Tensor(g) for g in map(found.__getitem__, nodes)]
+    results = [+g if isinstance(g, Tensor) else Tensor(g.copy()) for g in map(found.__getitem__, nodes)]
     return tuple(results) if several else results[0]
 
 

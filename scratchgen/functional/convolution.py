@@ -231,13 +231,11 @@ class Limits(NamedTuple):
     """What suits a machine."""
 
     buffer: int  # bytes to gather before multiplying
-    product: int  # multiplications in one matrix product
     thin: int  # a kernel row of fewer channels · columns makes too thin a matrix: then all taps are gathered
 
 
-# A processor multiplies fastest what is in its second-level cache, and OpenBLAS, up to 10⁶ multiplications, without
-# packing the operands first, which costs it as much again as products so flat. A GPU wants few and large calls.
-CPU, GPU = Limits(2**19, 10**6, 10), Limits(2**30, 2**62, 2**62)
+# A processor multiplies fastest what is in its second-level cache. A GPU wants few and large calls.
+CPU, GPU = Limits(2**20, 10), Limits(2**30, 2**62)
 
 
 class Product(NamedTuple):
@@ -255,6 +253,11 @@ class Plan(NamedTuple):
     slots: tuple[Pair, ...]  # (row, column): the displacement at which each slot of the buffer is filled
     extra_rows: int  # how many more rows than the output a slot holds
     products: tuple[Product, ...]
+
+    @property
+    def in_place(self) -> bool:
+        """Whether there is but one tap, which reads every pixel where it is."""
+        return self.slots == ((0, 0),) and len(self.products) == 1
 
 
 @functools.lru_cache
@@ -293,43 +296,32 @@ def _planned(x: Any, reads: tuple[Read, ...], stride: Pair, channels: int) -> Pl
     return _plan(reads, stride[0], channels * columns < _limits(x).thin)
 
 
-def _gathered(
-    x: Any, plan: Plan, stride: Pair, groups: int, outputs: int, size: Pair
-) -> Iterator[tuple[slice, list[Any]]]:
+def _gathered(x: Any, plan: Plan, stride: Pair, groups: int, size: Pair) -> Iterator[tuple[slice, list[Any]]]:
     """A handful of images at a time: which, and for each product of the plan the matrices of what its taps read, as
-    (images, groups, strips, pixels of a strip, taps · channels). All are views of one buffer, which stays in the cache.
-    """
+    (images, groups, taps · channels, pixels). All are views of one buffer, which stays in the cache."""
     n, c, *image = x.shape
-    (height, width), channels, limits = size, c // groups, _limits(x)
+    (height, width), channels = size, c // groups
+    if plan.in_place and stride == (1, 1) and size == tuple(image):  # a 1×1 kernel: x is the buffer
+        yield slice(n), [x.reshape(n, groups, channels, height * width)]
+        return
     slot = (channels, height + plan.extra_rows, width)
-    handful = max(1, min(n, limits.buffer // (groups * len(plan.slots) * math.prod(slot) * x.dtype.itemsize)))
-    buffer = np.zeros_like(x, shape=(handful, groups, len(plan.slots), *slot))  # what no pixel is copied to stays 0
+    handful = _limits(x).buffer // (groups * len(plan.slots) * math.prod(slot) * x.dtype.itemsize)
+    buffer = np.zeros_like(x, shape=(max(1, min(n, handful)), groups, len(plan.slots), *slot))  # 0 where nothing lands
     copies = [
         (k, *overlap(row, stride[0], slot[1], image[0]), *overlap(column, stride[1], width, image[1]))
         for k, (row, column) in enumerate(plan.slots)
     ]
-    longest = max(len(p.taps) for p in plan.products)
-    strips = _strips(longest * channels * outputs * width, height, limits.product)
-    pixels = buffer.reshape(handful, groups, len(plan.slots) * channels, *slot[1:])
+    lines = buffer.reshape(len(buffer), groups, -1, slot[1] * width)  # one for each slot and channel
     factors = [
-        pixels[:, :, p.first * channels : p.last * channels, p.shift : p.shift + height]
-        .reshape(handful, groups, len(p.taps) * channels, strips, height // strips * width)
-        .transpose(0, 1, 3, 4, 2)
+        lines[:, :, p.first * channels : p.last * channels, p.shift * width : (p.shift + height) * width]
         for p in plan.products
     ]
-    for start in range(0, n, handful):
-        images = slice(start, min(start + handful, n))
+    for start in range(0, n, len(buffer)):
+        images = slice(start, min(start + len(buffer), n))
         part = x[images].reshape(-1, groups, channels, *image)
         for k, to_rows, rows, to_columns, columns in copies:
             buffer[: len(part), :, k, :, to_rows, to_columns] = part[:, :, :, rows, columns]
         yield images, [factor[: len(part)] for factor in factors]
-
-
-@functools.lru_cache
-def _strips(row: int, rows: int, limit: int) -> int:
-    """Into how many strips of equally many rows the pixels are cut, so that a product stays within the limit; `row` are
-    the multiplications for one row of pixels. More than four strips are too short to be worth it."""
-    return next((k for k in (1, 2, 3, 4) if rows % k == 0 and rows // k * row <= limit), 1)
 
 
 def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, size: Pair) -> Any:
@@ -341,18 +333,15 @@ def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, s
         return y if bias is None else y + bias.reshape(-1, 1, 1)
     plan = _planned(x, reads, stride, inputs)
     matrices = [
-        np.stack([w[..., u, v] for u, v in p.taps], axis=2).reshape(groups, 1, outputs, -1).swapaxes(2, 3).copy()
-        for p in plan.products
+        np.stack([w[..., u, v] for u, v in p.taps], axis=2).reshape(groups, outputs, -1) for p in plan.products
     ]
     y = np.empty_like(x, shape=(len(x), groups, outputs, size[0] * size[1]))
-    for images, factors in _gathered(x, plan, stride, groups, outputs, size):
-        # Pixel by pixel, with the outputs of a pixel side by side, OpenBLAS multiplies a third faster.
-        first, *others = zip(factors, matrices)
-        total = np.matmul(*first)
-        for pair in others:
-            total += np.matmul(*pair)
+    for images, factors in _gathered(x, plan, stride, groups, size):
         part = y[images]
-        part[...] = total.reshape(len(total), groups, -1, outputs).swapaxes(2, 3)
+        first, *others = zip(matrices, factors)
+        np.matmul(*first, out=part)
+        for pair in others:
+            part += np.matmul(*pair)
         if bias is not None:
             part += bias.reshape(groups, outputs, 1)
     return y.reshape(len(x), groups * outputs, *size)
@@ -365,15 +354,13 @@ def _tap_products(x: Any, y: Any, reads: tuple[Read, ...], stride: Pair, groups:
         return
     outputs, inputs, size = y.shape[1] // groups, x.shape[1] // groups, y.shape[2:]
     plan = _planned(x, reads, stride, inputs)
-    totals: list[Any] = [0.0] * len(plan.products)  # of each strip
-    for images, factors in _gathered(x, plan, stride, groups, outputs, size):
-        by_pixel = y[images].reshape(-1, groups, outputs, size[0] * size[1]).swapaxes(2, 3).copy()
+    totals: list[Any] = [0.0] * len(plan.products)
+    for images, factors in _gathered(x, plan, stride, groups, size):
+        by_pixel = y[images].reshape(-1, groups, outputs, size[0] * size[1]).swapaxes(2, 3)
         for k, factor in enumerate(factors):
-            strips = by_pixel.reshape(*factor.shape[:4], outputs)
-            product = np.matmul(factor.swapaxes(3, 4), strips)
-            totals[k] += product[0] if len(product) == 1 else product.sum(0)
+            totals[k] += np.matmul(factor, by_pixel).sum(0)
     for p, total in zip(plan.products, totals):
-        by_tap = total.sum(1).reshape(groups, len(p.taps), inputs, outputs)
+        by_tap = total.reshape(groups, len(p.taps), inputs, outputs)
         for k, tap in enumerate(p.taps):
             yield tap, by_tap[:, k].swapaxes(1, 2)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import primitive
+from .reduction import sum
 from .shape import broadcast_to, reshape, transpose
 
 __all__ = ["einsum", "linear", "matmul"]
@@ -61,14 +62,10 @@ def _rows(x: Any) -> Any:
 
 
 linear.vjp(
-    x=lambda g, weight: _product(g, weight),
+    x=lambda g, weight, x_shape: reshape(_matmul(_rows(g), weight), x_shape),
     weight=lambda g, x: _matmul(transpose(_rows(g)), _rows(x)),
-    bias=lambda g: g,
+    bias=lambda g: sum(_rows(g), 0),
 )
-
-
-def _product(g: Any, weight: Any) -> Any:
-    return _matmul(g, weight) if g.ndim > 1 else reshape(_matmul(_rows(g), weight), (-1,))
 
 
 @primitive

@@ -21,14 +21,14 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .. import backend
-from ..autograd import Tensor, detect_anomaly, no_grad
+from ..autograd import detect_anomaly, no_grad
 from ..data import minibatches
 from ..nn import Module
 from . import checkpoint as checkpoints
+from .workers import Loss, Workers
 
 __all__ = ["Run", "evaluate", "train"]
 
-Loss = Callable[..., tuple[Tensor, dict[str, Any]]]
 Metrics = dict[str, float]
 
 
@@ -82,12 +82,14 @@ def train(
     checkpoint: str | os.PathLike[str] | None = None,
     config: dict[str, Any] | None = None,
     resume: bool = False,
+    workers: int = 1,
     title: str = "training",
 ) -> Run:
     """Minimise `loss` over `data`, a sequence of arrays with one row per example, until `epochs` epochs are finished.
 
-    `config` says what defines the run: a checkpoint of another one is refused. Raises `CheckpointError` where a
-    checkpoint cannot be resumed, and `FloatingPointError`, naming step and primitive, at the first NaN or infinity.
+    `config` says what defines the run: a checkpoint of another one is refused. `workers` threads share each minibatch
+    (see `Workers`). Raises `CheckpointError` where a checkpoint cannot be resumed, `FloatingPointError`, naming step and
+    primitive, at the first NaN or infinity, and `ValueError` for a model that several workers cannot share.
     """
     if resume and checkpoint is None:
         raise ValueError("train: resume=True needs checkpoint=, the file to continue from")
@@ -97,12 +99,12 @@ def train(
     bar = tqdm(
         desc=title, total=epochs * examples, initial=run.epoch * examples, unit=" images", unit_scale=True, disable=None
     )
-    with bar:
+    with bar, Workers(workers, run.model) as crew:
         while run.epoch < epochs:
             run.model.train()
             means = _Means()
             for batch in minibatches(*data, batch_size=batch_size, rng=run.rng):
-                means.add(_step(run, loss, batch), len(batch[0]))
+                means.add(_step(run, loss, batch, crew), len(batch[0]))
                 if bar.update(len(batch[0])):  # it has just been redrawn
                     bar.set_postfix_str(means.text(), refresh=False)
             run.history["train"].append(means.values())
@@ -131,19 +133,18 @@ def evaluate(model: Module, loss: Loss, data: Sequence[np.ndarray], batch_size: 
     return means.values()
 
 
-def _step(run: Run, loss: Loss, batch: Sequence[Any]) -> dict[str, Any]:
+def _step(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers) -> dict[str, Any]:
     """One step downhill on one minibatch."""
     before = run.rng.bit_generator.state
     with np.errstate(all="ignore"):  # a number that is not finite is looked for here, and not warned about there
         run.optimizer.zero_grad()
-        value, metrics = loss(*batch, run.rng)
-        value.backward()
-        if not (math.isfinite(value.item()) and _finite_gradients(run.model)):
+        metrics = crew.backward(loss, batch, run.rng)
+        if not (math.isfinite(backend.host_scalar(metrics["loss"])) and _finite_gradients(run.model)):
             run.rng.bit_generator.state = before
             _stop(run, loss, batch)
     run.optimizer.step()
     run.step += 1
-    return {"loss": value.data, **metrics}
+    return metrics
 
 
 def _finite_gradients(model: Module) -> bool:

@@ -1,0 +1,143 @@
+"""The gradient of one minibatch, computed by several threads.
+
+The loss is a mean over images, and the gradient of a mean is the mean of the gradients:
+
+    ∇ℓ(batch) = Σ_k (n_k / n) ∇ℓ(share k)          Eq. 1.11 (derivations/01-likelihood.md#eq-1-11)
+
+So each worker takes a share of the images, builds a graph of its own and walks it, and the results are added up. NumPy
+lets other threads run while it computes, elementwise work included, and this is why threads over the images do better
+than threads inside each matrix product.
+
+Nothing depends on which thread is quicker: the gradients are added in the order of the shares, and noise is drawn for
+the whole minibatch and handed out by rows. One worker or several, the gradient is the same but for rounding.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from .. import backend, nn
+from ..autograd import Tensor
+from ..autograd.engine import walk
+
+__all__ = ["Workers"]
+
+# Layers that threads would get in each other's way with.
+SHARED = {
+    nn.BatchNorm1d: "needs the mean over the whole minibatch",
+    nn.BatchNorm2d: "needs the mean over the whole minibatch",
+    nn.Dropout: "draws from a generator of its own",
+}
+
+Loss = Callable[..., tuple[Tensor, dict[str, Any]]]
+
+
+class Workers:
+    """`count` threads for a model's gradients, in a `with` block; while it is open, each product of matrices is computed
+    by a single thread.
+
+    Raises `ValueError` for a count below 1, and for a model with a layer whose images cannot be taken one by one.
+    """
+
+    def __init__(self, count: int, model: nn.Module) -> None:
+        if count < 1:
+            raise ValueError(f"workers: expected at least 1, got {count}")
+        if count > 1:
+            for name, layer in model.named_modules():
+                if reason := next((why for kind, why in SHARED.items() if isinstance(layer, kind)), ""):
+                    raise ValueError(f"workers: {name} is a {type(layer).__name__}, which {reason}; train with workers=1")
+        self.count = count
+        self.open = ExitStack()
+        self.map: Callable[..., Any] = map
+
+    def __enter__(self) -> Workers:
+        backend.keep_memory()
+        if self.count > 1:
+            self.open.enter_context(threadpoolctl.threadpool_limits(1, "blas"))
+            self.map = self.open.enter_context(ThreadPoolExecutor(self.count, "worker")).map
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.open.close()
+
+    def backward(self, loss: Loss, batch: Sequence[Any], rng: Any) -> dict[str, Any]:
+        """Add the gradient of `loss(*batch, rng)` to every leaf's `.grad`, as `.backward()` does; returns the metrics
+        of the whole batch, the loss among them."""
+        n = len(batch[0])
+        cuts = [n * k // self.count for k in range(self.count + 1)]
+        shares = [slice(a, b) for a, b in itertools.pairwise(cuts) if a < b]
+        generators = [rng] if len(shares) == 1 else Noise(rng, n).handed_out(shares)
+
+        def differentiate(rows: slice, generator: Any) -> tuple[list[tuple[Any, Any]], dict[str, Any]]:
+            weight = (rows.stop - rows.start) / n
+            with np.errstate(all="ignore"):  # that of the thread: see `train`
+                value, metrics = loss(*(x[rows] for x in batch), generator)
+                gradients = list(walk(value.node, np.full_like(value.data, weight)))
+            return gradients, {name: weight * number for name, number in {"loss": value.data, **metrics}.items()}
+
+        sums: dict[str, Any] = {}
+        for gradients, metrics in self.map(differentiate, shares, generators):  # in the order of the shares
+            for leaf, g in gradients:
+                leaf.accumulate(g)
+            for name, number in metrics.items():
+                sums[name] = sums.get(name, 0.0) + number
+        return sums
+
+
+class Noise:
+    """What one generator draws for a minibatch of n images, the same however many workers there are.
+
+    All workers make the same draws, each for its own images. The first to come to the k-th draw makes it for all.
+    """
+
+    def __init__(self, rng: Any, n: int) -> None:
+        self.rng = rng
+        self.n = n
+        self.drawn: list[Any] = []
+        self.lock = threading.Lock()
+
+    def handed_out(self, shares: Sequence[slice]) -> list[Rows]:
+        """A generator for each share."""
+        return [Rows(self, rows) for rows in shares]
+
+    def draw(self, k: int, method: str, shape: tuple[int, ...], dtype: Any) -> Any:
+        """The k-th draw, for all n images."""
+        with self.lock:
+            if k == len(self.drawn):
+                self.drawn.append(getattr(self.rng, method)((self.n, *shape), dtype=dtype))
+            return self.drawn[k]
+
+
+class Rows:
+    """A generator whose draws are some rows of the minibatch's: what `backend.normal` and `backend.uniform` ask for."""
+
+    def __init__(self, noise: Noise, rows: slice) -> None:
+        self.noise = noise
+        self.rows = rows
+        self.draws = 0
+
+    def standard_normal(self, size: tuple[int, ...], dtype: Any = np.float64) -> Any:
+        """Standard normal numbers; the first axis of `size` counts images."""
+        return self._rows("standard_normal", size, dtype)
+
+    def random(self, size: tuple[int, ...], dtype: Any = np.float64) -> Any:
+        """Numbers uniform on [0, 1); the first axis of `size` counts images."""
+        return self._rows("random", size, dtype)
+
+    def _rows(self, method: str, size: tuple[int, ...], dtype: Any) -> Any:
+        images = self.rows.stop - self.rows.start
+        if not size or size[0] != images:
+            raise ValueError(
+                f"workers: a loss draws numbers image by image, expected a shape ({images}, …), got {size}; draw what "
+                "all images share outside of the loss, or train with one worker"
+            )
+        self.draws += 1
+        return self.noise.draw(self.draws - 1, method, size[1:], dtype)[self.rows]
