@@ -1,0 +1,161 @@
+"""What all autoregressive models (자기회귀 모델) share: the chain rule, read in both directions.
+
+    ln p(x) = Σₖ ln p(xₖ | x before k)          Eq. 1.1 (derivations/01-likelihood.md#eq-1-1)
+
+A model says in which `order` it takes the elements of an image and, in `logits`, what the elements before each one say
+about it. All conditionals of a given image are computed at once: that is how likelihoods are found and models trained.
+To draw an image they are needed one after the other: that is `scan`, from which sampling, completing and compressing
+are made. A model may know a quicker way to scan than to start anew for every element.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from ... import backend, nn
+from ... import functional as F
+from ...autograd import Tensor, no_grad
+
+__all__ = ["Autoregressive", "quantile"]
+
+
+class Autoregressive(nn.Module):
+    """p(x) = Πₖ p(xₖ | x before k) over images of `shape`, whose elements are levels 0 … levels − 1.
+
+    With 2 levels a conditional is a Bernoulli and has one logit, with more it is a softmax over `levels` logits.
+    `classes`, where it is not None, is the number of classes of p(x | y): then every method wants `condition`, integers
+    (N,). A subclass gives `logits`, and an `order` other than raster order (래스터 순서; the colours of a pixel one after
+    the other) where it has one.
+    """
+
+    def __init__(self, shape: tuple[int, ...], levels: int = 2, classes: int | None = None) -> None:
+        if levels < 2:
+            raise ValueError(f"{type(self).__name__}: expected at least 2 levels, got {levels}")
+        self.shape = tuple(shape)
+        self.levels = levels
+        self.classes = classes
+        # Positions in a flat image, first to be drawn first. An image is (colours, height, width), or a vector.
+        positions = np.arange(math.prod(self.shape))
+        self.order: list[int] = positions.reshape(self.shape[0], -1).T.ravel().tolist()
+        if len(self.shape) == 1:
+            self.order = positions.tolist()
+
+    def logits(self, x: Any, condition: Any = None) -> Tensor:
+        """The logits of every conditional for images x (N, *shape), array or Tensor, **scaled to 0 … 1**.
+
+        (N, *shape) for 2 levels, else (N, levels, *shape). Those of an element depend on the elements before it in
+        `order`, and on no other.
+        """
+        raise NotImplementedError
+
+    def log_prob(self, x: Any, condition: Any = None) -> Tensor:
+        """ln p(x) in nats, exact: (N,) for levels x (N, *shape), an array of whole numbers.
+
+        Eq. 1.1 (derivations/01-likelihood.md#eq-1-1). Raises `ValueError` for images of another size, and for what is
+        no level: a pixel that is not known is for `complete`.
+        """
+        x = x.data if isinstance(x, Tensor) else x
+        self._check(x, condition)
+        logits = self.logits(self.scaled(x), condition)
+        if self.levels == 2:
+            each = -F.binary_cross_entropy_with_logits(logits, x.astype(logits.dtype), "none")
+        else:
+            each = -F.cross_entropy(logits, x.astype(np.int64), "none")
+        return each.reshape((len(x), -1)).sum(1)
+
+    def loss(self, x: Any, *condition_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
+        """The mean of −ln p(x) over a batch, and what is to be shown: nats per image, bits per element. Called as
+        `loss(x, rng)` or `loss(x, condition, rng)`; `rng` is unused."""
+        nats = -self.log_prob(x, *condition_and_rng[:-1]).mean()
+        return nats, {"NLL": nats.data, "bits/dim": nats.data * (1 / (math.log(2) * len(self.order)))}
+
+    # --------------------------------------------------------------------------------------- one element at a time
+    def scan(self, n: int, condition: Any = None) -> Generator[Any, Any, None]:
+        """The conditionals of n images one after the other, as a generator: it gives the logits of the next element of
+        `order`, a raw array (n,) or (n, levels), and wants to be sent its levels (n,).
+
+            scan = model.scan(n)
+            logits = scan.send(None)         # of the first element
+            logits = scan.send(values)       # of the next one
+
+        This is the plain way, a whole pass for every element.
+        """
+        x = np.zeros_like(self.like, shape=(n, len(self.order)))
+        for position in self.order:
+            with no_grad():
+                logits = self.logits(x.reshape(n, *self.shape), condition).data
+            levels = yield logits.reshape(n, *logits.shape[1 : logits.ndim - len(self.shape)], -1)[..., position]
+            x[:, position] = self.scaled(levels)
+
+    def sample(self, n: int, rng: Any, condition: Any = None) -> Any:
+        """n new images (n, *shape): a raw array of levels, each element drawn from its conditional given those drawn
+        before (조상 샘플링). One uniform number of `rng` decides each element: see `quantile`."""
+        nothing = np.zeros_like(self.like, shape=(n, *self.shape))
+        return self.complete(nothing, nothing > 0, rng, condition)
+
+    def complete(self, x: Any, known_mask: Any, rng: Any, condition: Any = None) -> Any:
+        """x (n, *shape) with the elements at which `known_mask` (shaped as x, or as one image) is False drawn anew.
+
+        An element is drawn given all elements *before* it in `order`. Where known ones come later, the result is
+        therefore no draw from p(unknown | known): those still to come have no say (ledger item 26). Raises as
+        `log_prob`.
+        """
+        mask = np.broadcast_to(known_mask, (len(x), *self.shape))
+        levels = np.where(mask, x, 0).astype(self.like.dtype)
+        self._check(levels, condition)
+        flat, known = levels.reshape(len(x), -1), mask.reshape(len(x), -1)
+        uniforms = backend.uniform(rng, flat.shape, self.like)
+        scan, values = self.scan(len(x), condition), None
+        for position in self.order:
+            logits = scan.send(values)
+            values = np.where(known[:, position], flat[:, position], quantile(logits, uniforms[:, position]))
+            flat[:, position] = values
+        return levels
+
+    # ------------------------------------------------------------------------------------------------------- helpers
+    @property
+    def like(self) -> Any:
+        """An array of the model's dtype and device."""
+        return next(self.parameters()).data
+
+    def scaled(self, levels: Any) -> Any:
+        """Levels 0 … K − 1 as numbers 0 … 1 in the model's dtype."""
+        return levels.astype(self.like.dtype) / (self.levels - 1)
+
+    def _check(self, x: Any, condition: Any) -> None:
+        name = type(self).__name__
+        if tuple(x.shape[1:]) != self.shape:
+            raise ValueError(f"{name}: expected images (N, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}")
+        strange = ~((x >= 0) & (x < self.levels) & (x == np.floor(x)))  # NaN fails every comparison
+        if backend.host_scalar(strange.any()):
+            raise ValueError(
+                f"{name}: expected whole numbers 0 … {self.levels - 1}; "
+                f"{backend.host_scalar(strange.sum())} elements are not (scale or binarize the images first; elements "
+                "that are not known are for `complete`)"
+            )
+        if (condition is None) != (self.classes is None):
+            wanted = "no condition" if self.classes is None else f"a condition, integers 0 … {self.classes - 1}"
+            raise ValueError(f"{name}: expected {wanted}, got {condition if condition is None else 'one'}")
+        if condition is not None:
+            valid = condition.shape == (len(x),) and condition.dtype.kind in "iu"
+            if not valid or backend.host_scalar(((condition < 0) | (condition >= self.classes)).any()):
+                raise ValueError(
+                    f"{name}: expected a condition of {len(x)} integers 0 … {self.classes - 1}, got "
+                    f"{condition.dtype}{tuple(condition.shape)}"
+                )
+
+
+def quantile(logits: Any, u: Any) -> Any:
+    """The level at which the cumulative distribution passes u ∈ [0, 1): with u uniform, a draw from p.
+
+    logits (n,) of a Bernoulli, x = 1 if u ≥ p(0) = σ(−a); or (n, K) of a softmax. u (n,) → levels (n,) in u's dtype.
+    """
+    if logits.ndim == 1:
+        return (u >= F.sigmoid(-logits)).astype(u.dtype)
+    cumulative = np.cumsum(F.softmax(logits, -1), axis=-1)
+    # The last is 1 only up to rounding, and u may lie above it: so there are K − 1 thresholds.
+    return (u[:, None] >= cumulative[:, :-1]).sum(axis=-1).astype(u.dtype)
