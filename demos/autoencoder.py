@@ -45,6 +45,7 @@ def learn(config: Config, images: Images, latent: int) -> training.Run:
         validation=to(config.device, images.validation[0]),
         epochs=config.epochs or (4 if images.complete else 40),
         batch_size=config.batch_size,
+        workers=config.workers,
         checkpoint=path,
         config=config.identity(latent=latent, data=images.name),
         resume=config.resume and (path.exists() or latent == config.latent),

@@ -43,6 +43,7 @@ def main(config: Config) -> None:
         validation=to(config.device, *images.validation),
         epochs=config.epochs or (8 if images.complete else 30),
         batch_size=config.batch_size,
+        workers=config.workers,
         checkpoint=config.folder() / "classifier.npz",
         config=config.identity(data=images.name),
         resume=config.resume,

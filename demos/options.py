@@ -25,6 +25,7 @@ class Options:
 
     seed: Annotated[int, "seed of everything random"] = 0
     device: Annotated[str, "cpu, cuda, cuda:1 …"] = "cpu"
+    workers: Annotated[int, "threads that share each minibatch: results differ by rounding alone"] = 2
     data: Annotated[Path | None, "folder of the complete MNIST (default: $SCRATCHGEN_DATA, else bundled digits)"] = None
     out: Annotated[Path | None, "folder for pictures and checkpoints (default: runs/, then the demo's name)"] = None
     quick: Annotated[bool, "a small run, less than a minute: to see that it works, not to judge it"] = False

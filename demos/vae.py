@@ -62,6 +62,7 @@ def learn(
         validation=[backend.to_device(bits, config.device)],
         epochs=epochs,
         batch_size=config.batch_size,
+        workers=config.workers,
         callbacks=[anneal, *callbacks],
         checkpoint=path,
         config=config.identity(latent=latent, epochs=epochs, data=images.name),

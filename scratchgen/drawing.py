@@ -17,6 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from . import files
 from .autograd import Tensor
 from .autograd.engine import Node, reachable
 
@@ -58,7 +59,8 @@ def draw_graph(
         layers = _layers(nodes, boxes)
         text = _svg(layers)
     if path is not None:
-        _write(Path(path), _png(layers) if ending == "png" else text.encode())
+        with files.whole(path) as draft:
+            draft.write_bytes(_png(layers) if ending == "png" else text.encode())
     return text
 
 
@@ -254,14 +256,3 @@ def _png(layers: list[list[Box]]) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Under another name first, then in one step under its own."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)

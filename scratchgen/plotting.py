@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import files
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -46,16 +48,9 @@ def _title(figure: Figure, title: str) -> None:
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """Write the figure (`.png`, `.svg`, `.pdf` …) whole or not at all, and return where it is."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        with _style():
-            figure.savefig(draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
+    with files.whole(path) as draft, _style():
+        figure.savefig(draft)
+    return Path(path)
 
 
 # ------------------------------------------------------------------------------------------------------------ images

@@ -1,5 +1,6 @@
 """draw_graph: what is drawn, that it can be read by a program, and that files appear whole or not at all."""
 
+import os
 import re
 import xml.etree.ElementTree as ET
 
@@ -8,7 +9,6 @@ import pytest
 
 import scratchgen as sg
 import scratchgen.functional as F
-from scratchgen import drawing
 from scratchgen.drawing import draw_graph
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -116,7 +116,7 @@ def test_a_failed_write_leaves_the_old_file(graph, tmp_path, monkeypatch):
     def fail(*args):
         raise OSError("disk full")
 
-    monkeypatch.setattr(drawing.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         draw_graph(graph[0], path)
     assert [p.name for p in tmp_path.iterdir()] == ["graph.svg"]

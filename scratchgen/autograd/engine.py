@@ -177,7 +177,7 @@ class Tensor(Operators):
         `gradient` (array or Tensor, shaped as self) may be left out for a single number, where it is 1. The graph is
         freed on the way; `create_graph=True` keeps it and makes the gradients differentiable themselves.
         """
-        for leaf, g in walk(_root(self), _seed(self, gradient, create_graph), create_graph):
+        for leaf, g in walk(node_of(self), _seed(self, gradient, create_graph), create_graph):
             leaf.accumulate(g)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -423,8 +423,8 @@ def grad(output: Tensor, inputs: Any, grad_outputs: Any = None, create_graph: bo
     """
     several = isinstance(inputs, (list, tuple))
     wanted = list(inputs) if several else [inputs]
-    nodes = [_root(x, "an input of grad") for x in wanted]
-    found = dict(walk(_root(output), _seed(output, grad_outputs, create_graph), create_graph, nodes))
+    nodes = [node_of(x, "an input of grad") for x in wanted]
+    found = dict(walk(node_of(output), _seed(output, grad_outputs, create_graph), create_graph, nodes))
     for position, node in enumerate(nodes):
         if node not in found:
             raise ValueError(f"grad: the output does not depend on inputs[{position}] (shape {node.shape})")
@@ -432,7 +432,8 @@ def grad(output: Tensor, inputs: Any, grad_outputs: Any = None, create_graph: bo
     return tuple(results) if several else results[0]
 
 
-def _root(x: Tensor, role: str = "the tensor to differentiate") -> Node:
+def node_of(x: Tensor, role: str = "the tensor to differentiate") -> Node:
+    """The node that a walk from `x` starts at; raises `ValueError` where nothing leads back."""
     if not isinstance(x, Tensor) or x.node is None:
         raise ValueError(
             f"{role} does not require a gradient: it was made from constants, detached, or made under no_grad"

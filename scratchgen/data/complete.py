@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import files
 from .idx import decompressed, parse_idx
 from .pixels import Digits
 
@@ -122,7 +123,8 @@ def _fetch(source: Source, folder: Path) -> np.ndarray:
         except (OSError, ValueError) as error:  # the errors of `requests` are OSErrors
             failures.append(f"\n  {url}: {error}")
             continue
-        _write(folder / f"{source.name}.gz", content)
+        with files.whole(folder / f"{source.name}.gz") as draft:
+            draft.write_bytes(content)
         return array
     raise ConnectionError(
         f"mnist: no mirror delivered {source.name}.gz:{''.join(failures)}\n"
@@ -136,17 +138,6 @@ def _download(url: str) -> bytes:
     buffer = io.BytesIO()
     pooch.HTTPDownloader(chunk_size=1 << 16, timeout=30)(url, buffer, None)
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write under a temporary name, then rename: under its own name a file is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # --------------------------------------------------------------------------------------- static binarized MNIST

@@ -110,7 +110,7 @@ def conv2d(
     Raises `ValueError` where shapes and sizes do not fit together.
     """
     _expect_images("conv2d", x, weight)
-    (f, c, *kernel), pair = weight.shape, functools.partial(as_pair, "conv2d")
+    f, c = weight.shape[:2]
     if groups < 1 or f % groups:
         raise ValueError(f"conv2d: {f} filters do not divide into {groups} groups (weight {weight.shape})")
     if x.shape[1] != c * groups:
@@ -119,14 +119,7 @@ def conv2d(
             f"conv2d: x has {x.shape[1]} channels, weight expects {expected} (x {x.shape}, weight {weight.shape})"
         )
     _expect_bias("conv2d", bias, f)
-    geometry = Geometry(
-        (kernel[0], kernel[1]),
-        pair("stride", stride, 1),
-        pair("padding", padding, 0),
-        pair("dilation", dilation, 1),
-        groups,
-        _checked_taps(taps, *kernel),
-    )
+    geometry = _geometry("conv2d", weight, stride, padding, dilation, groups, taps)
     sides = zip(x.shape[2:], *geometry[:4])
     height, width = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides)
     if height < 1 or width < 1:
@@ -156,7 +149,7 @@ def conv_transpose2d(
     Raises `ValueError` where shapes and sizes do not fit together.
     """
     _expect_images("conv_transpose2d", x, weight)
-    (c, f, *kernel), pair = weight.shape, functools.partial(as_pair, "conv_transpose2d")
+    c, f = weight.shape[:2]
     if x.shape[1] != c:
         raise ValueError(
             f"conv_transpose2d: x has {x.shape[1]} channels, weight expects {c} (x {x.shape}, weight {weight.shape})"
@@ -164,15 +157,8 @@ def conv_transpose2d(
     if groups < 1 or c % groups:
         raise ValueError(f"conv_transpose2d: {c} channels do not divide into {groups} groups (weight {weight.shape})")
     _expect_bias("conv_transpose2d", bias, f * groups)
-    geometry = Geometry(
-        (kernel[0], kernel[1]),
-        pair("stride", stride, 1),
-        pair("padding", padding, 0),
-        pair("dilation", dilation, 1),
-        groups,
-        _checked_taps(None, *kernel),
-    )
-    extra = pair("output_padding", output_padding, 0)
+    geometry = _geometry("conv_transpose2d", weight, stride, padding, dilation, groups)
+    extra = as_pair("conv_transpose2d", "output_padding", output_padding, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, geometry.stride, geometry.dilation)):
         raise ValueError(
             f"conv_transpose2d: output_padding {extra} must be smaller than the stride {geometry.stride} "
@@ -332,9 +318,7 @@ def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, s
         y = np.zeros_like(x, shape=(len(x), groups * outputs, *size))
         return y if bias is None else y + bias.reshape(-1, 1, 1)
     plan = _planned(x, reads, stride, inputs)
-    matrices = [
-        np.stack([w[..., u, v] for u, v in p.taps], axis=2).reshape(groups, outputs, -1) for p in plan.products
-    ]
+    matrices = [np.stack([w[..., u, v] for u, v in p.taps], axis=2).reshape(groups, outputs, -1) for p in plan.products]
     y = np.empty_like(x, shape=(len(x), groups, outputs, size[0] * size[1]))
     for images, factors in _gathered(x, plan, stride, groups, size):
         part = y[images]
@@ -381,6 +365,20 @@ def _expect_images(name: str, x: Any, weight: Any) -> None:
 def _expect_bias(name: str, bias: Any, outputs: int) -> None:
     if bias is not None and bias.shape != (outputs,):
         raise ValueError(f"{name}: expected a bias of shape {(outputs,)}, one per output channel, got {bias.shape}")
+
+
+def _geometry(
+    name: str,
+    weight: Any,
+    stride: int | Pair,
+    padding: int | Pair,
+    dilation: int | Pair,
+    groups: int,
+    taps: tuple[Pair, ...] | None = None,
+) -> Geometry:
+    pair, (height, width) = functools.partial(as_pair, name), weight.shape[2:]
+    steps = pair("stride", stride, 1), pair("padding", padding, 0), pair("dilation", dilation, 1)
+    return Geometry((height, width), *steps, groups, _checked_taps(taps, height, width))
 
 
 def as_pair(name: str, argument: str, size: int | Pair, least: int) -> Pair:

@@ -1,6 +1,7 @@
-"""The loop that all models share, and the checkpoints that let it be stopped at any moment."""
+"""The loop that all models share, threads to share its minibatches, and checkpoints that let it stop at any moment."""
 
 from .checkpoint import CheckpointError, load, save
 from .loop import Run, evaluate, train
+from .workers import Workers
 
-__all__ = ["CheckpointError", "Run", "evaluate", "load", "save", "train"]
+__all__ = ["CheckpointError", "Run", "Workers", "evaluate", "load", "save", "train"]

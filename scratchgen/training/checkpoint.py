@@ -1,7 +1,7 @@
 """Checkpoints: one `.npz` file of plain arrays and one JSON text, never pickle.
 
-A file appears whole or not at all: it is written under another name and then put in place in a single step of the
-file system. It is read whole before anything is changed, and every member carries a checksum.
+A file appears whole or not at all (`scratchgen.files`). It is read whole before anything is changed, and every member
+carries a checksum.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .. import files
 
 __all__ = ["CheckpointError", "load", "save"]
 
@@ -28,19 +29,10 @@ class CheckpointError(Exception):
 
 def save(path: PathLike, parts: Parts, facts: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Write parts (`state_dict`s by name), JSON-able facts and the run's configuration to `path`, atomically."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"{part}/{name}": value for part, state in parts.items() for name, value in state.items()}
     text = json.dumps({"format": FORMAT, "config": config, "facts": facts, "arrays": list(arrays)})
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(draft, "wb") as file:
-            np.savez(file, allow_pickle=False, json=np.array(text), **arrays)
-            file.flush()
-            os.fsync(file.fileno())  # the numbers are on the disk before the name points at them
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with files.whole(path) as draft, open(draft, "wb") as file:
+        np.savez(file, allow_pickle=False, json=np.array(text), **arrays)
 
 
 def load(path: PathLike, config: Mapping[str, Any]) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:

@@ -87,9 +87,9 @@ def train(
 ) -> Run:
     """Minimise `loss` over `data`, a sequence of arrays with one row per example, until `epochs` epochs are finished.
 
-    `config` says what defines the run: a checkpoint of another one is refused. `workers` threads share each minibatch
-    (see `Workers`). Raises `CheckpointError` where a checkpoint cannot be resumed, `FloatingPointError`, naming step and
-    primitive, at the first NaN or infinity, and `ValueError` for a model that several workers cannot share.
+    `config` says what defines the run: a checkpoint of another one is refused. `workers` threads share each minibatch:
+    see `Workers`, also for the models that it refuses. Raises `CheckpointError` where a checkpoint cannot be resumed,
+    and `FloatingPointError`, naming step and primitive, at the first NaN or infinity.
     """
     if resume and checkpoint is None:
         raise ValueError("train: resume=True needs checkpoint=, the file to continue from")

@@ -26,7 +26,7 @@ import threadpoolctl
 
 from .. import backend, nn
 from ..autograd import Tensor
-from ..autograd.engine import walk
+from ..autograd.engine import node_of, walk
 
 __all__ = ["Workers"]
 
@@ -41,8 +41,8 @@ Loss = Callable[..., tuple[Tensor, dict[str, Any]]]
 
 
 class Workers:
-    """`count` threads for a model's gradients, in a `with` block; while it is open, each product of matrices is computed
-    by a single thread.
+    """`count` threads for the gradients of a model, in a `with` block. While it is open, the BLAS computes each product
+    in a single thread.
 
     Raises `ValueError` for a count below 1, and for a model with a layer whose images cannot be taken one by one.
     """
@@ -52,8 +52,9 @@ class Workers:
             raise ValueError(f"workers: expected at least 1, got {count}")
         if count > 1:
             for name, layer in model.named_modules():
-                if reason := next((why for kind, why in SHARED.items() if isinstance(layer, kind)), ""):
-                    raise ValueError(f"workers: {name} is a {type(layer).__name__}, which {reason}; train with workers=1")
+                for kind, reason in SHARED.items():
+                    if isinstance(layer, kind):
+                        raise ValueError(f"workers: {name} is a {kind.__name__}, which {reason}; train with workers=1")
         self.count = count
         self.open = ExitStack()
         self.map: Callable[..., Any] = map
@@ -74,13 +75,14 @@ class Workers:
         n = len(batch[0])
         cuts = [n * k // self.count for k in range(self.count + 1)]
         shares = [slice(a, b) for a, b in itertools.pairwise(cuts) if a < b]
-        generators = [rng] if len(shares) == 1 else Noise(rng, n).handed_out(shares)
+        noise = Noise(rng, n)
+        generators = [rng] if len(shares) == 1 else [Rows(noise, rows) for rows in shares]
 
         def differentiate(rows: slice, generator: Any) -> tuple[list[tuple[Any, Any]], dict[str, Any]]:
             weight = (rows.stop - rows.start) / n
             with np.errstate(all="ignore"):  # that of the thread: see `train`
                 value, metrics = loss(*(x[rows] for x in batch), generator)
-                gradients = list(walk(value.node, np.full_like(value.data, weight)))
+                gradients = list(walk(node_of(value), np.full_like(value.data, weight)))
             return gradients, {name: weight * number for name, number in {"loss": value.data, **metrics}.items()}
 
         sums: dict[str, Any] = {}
@@ -95,7 +97,7 @@ class Workers:
 class Noise:
     """What one generator draws for a minibatch of n images, the same however many workers there are.
 
-    All workers make the same draws, each for its own images. The first to come to the k-th draw makes it for all.
+    All workers make the same draws. The first to come to the k-th makes it, for all images and for all workers.
     """
 
     def __init__(self, rng: Any, n: int) -> None:
@@ -104,40 +106,39 @@ class Noise:
         self.drawn: list[Any] = []
         self.lock = threading.Lock()
 
-    def handed_out(self, shares: Sequence[slice]) -> list[Rows]:
-        """A generator for each share."""
-        return [Rows(self, rows) for rows in shares]
-
-    def draw(self, k: int, method: str, shape: tuple[int, ...], dtype: Any) -> Any:
-        """The k-th draw, for all n images."""
+    def draw(self, k: int, method: str, *args: Any, **options: Any) -> Any:
+        """The k-th draw: what `method` of the generator gives."""
         with self.lock:
             if k == len(self.drawn):
-                self.drawn.append(getattr(self.rng, method)((self.n, *shape), dtype=dtype))
+                self.drawn.append(getattr(self.rng, method)(*args, **options))
             return self.drawn[k]
 
 
 class Rows:
-    """A generator whose draws are some rows of the minibatch's: what `backend.normal` and `backend.uniform` ask for."""
+    """The generator that one worker sees: its own images' rows of the noise, and whole what all images share."""
 
     def __init__(self, noise: Noise, rows: slice) -> None:
         self.noise = noise
         self.rows = rows
-        self.draws = 0
+        self.draws = itertools.count()
 
     def standard_normal(self, size: tuple[int, ...], dtype: Any = np.float64) -> Any:
         """Standard normal numbers; the first axis of `size` counts images."""
-        return self._rows("standard_normal", size, dtype)
+        return self._of_images("standard_normal", size, dtype)
 
     def random(self, size: tuple[int, ...], dtype: Any = np.float64) -> Any:
         """Numbers uniform on [0, 1); the first axis of `size` counts images."""
-        return self._rows("random", size, dtype)
+        return self._of_images("random", size, dtype)
 
-    def _rows(self, method: str, size: tuple[int, ...], dtype: Any) -> Any:
+    def integers(self, *args: Any, **options: Any) -> Any:
+        """Integers that all images share, as which mask is to be used for this minibatch."""
+        return self.noise.draw(next(self.draws), "integers", *args, **options)
+
+    def _of_images(self, method: str, size: tuple[int, ...], dtype: Any) -> Any:
         images = self.rows.stop - self.rows.start
         if not size or size[0] != images:
             raise ValueError(
-                f"workers: a loss draws numbers image by image, expected a shape ({images}, …), got {size}; draw what "
-                "all images share outside of the loss, or train with one worker"
+                f"workers: a loss draws noise image by image, expected a shape ({images}, …), got {size}; draw what "
+                "all images share with rng.integers, or train with workers=1"
             )
-        self.draws += 1
-        return self.noise.draw(self.draws - 1, method, size[1:], dtype)[self.rows]
+        return self.noise.draw(next(self.draws), method, (self.noise.n, *size[1:]), dtype=dtype)[self.rows]

@@ -28,8 +28,8 @@ class Autoregressive(nn.Module):
 
     With 2 levels a conditional is a Bernoulli and has one logit, with more it is a softmax over `levels` logits.
     `classes`, where it is not None, is the number of classes of p(x | y): then every method wants `condition`, integers
-    (N,). A subclass gives `logits`, and an `order` other than raster order (래스터 순서; the colours of a pixel one after
-    the other) where it has one.
+    (N,). A subclass gives `logits`, and its own `order` where that is not raster order (래스터 순서; the colours of a
+    pixel one after the other).
     """
 
     def __init__(self, shape: tuple[int, ...], levels: int = 2, classes: int | None = None) -> None:
@@ -137,16 +137,16 @@ class Autoregressive(nn.Module):
                 f"{backend.host_scalar(strange.sum())} elements are not (scale or binarize the images first; elements "
                 "that are not known are for `complete`)"
             )
-        if (condition is None) != (self.classes is None):
-            wanted = "no condition" if self.classes is None else f"a condition, integers 0 … {self.classes - 1}"
-            raise ValueError(f"{name}: expected {wanted}, got {condition if condition is None else 'one'}")
-        if condition is not None:
-            valid = condition.shape == (len(x),) and condition.dtype.kind in "iu"
-            if not valid or backend.host_scalar(((condition < 0) | (condition >= self.classes)).any()):
-                raise ValueError(
-                    f"{name}: expected a condition of {len(x)} integers 0 … {self.classes - 1}, got "
-                    f"{condition.dtype}{tuple(condition.shape)}"
-                )
+        if self.classes is None:
+            if condition is not None:
+                raise ValueError(f"{name}: this model has no classes, expected condition=None")
+            return
+        wanted = f"{name}: expected a condition of {len(x)} integers 0 … {self.classes - 1}, the classes"
+        if condition is None or condition.shape != (len(x),) or condition.dtype.kind not in "iu":
+            kind = None if condition is None else f"{condition.dtype}{tuple(condition.shape)}"
+            raise ValueError(f"{wanted}, got {kind}")
+        if backend.host_scalar(((condition < 0) | (condition >= self.classes)).any()):
+            raise ValueError(f"{wanted}; some lie outside")
 
 
 def quantile(logits: Any, u: Any) -> Any:
