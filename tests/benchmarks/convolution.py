@@ -6,6 +6,7 @@ the taps that the others multiply by zero.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,15 @@ def _case(names: list[str], channels: int, masked: bool, threads: int, rounds: i
     options = {"channels": channels, "masked": masked}
     return compare(
         f"conv2d 64×{channels}×28×28, {channels} filters 3×3{', 5 of 9 taps' * masked}, forward and backward",
-        [Contender(name, f"{__name__}:{CONTENDERS[name]}", options, ours=name == "scratchgen") for name in names],
+        [
+            Contender(
+                name,
+                f"{__name__}:{CONTENDERS[name]}",
+                options | ({"workers": threads} if name == "scratchgen" else {}),
+                ours=name == "scratchgen",
+            )
+            for name in names
+        ],
         threads=threads,
         rounds=rounds,
         goals=GOALS,
@@ -63,18 +72,31 @@ def problem(channels: int, masked: bool) -> tuple[np.ndarray, ...]:
     return draw(*shape), draw(channels, channels, 3, 3) / 17, draw(channels), draw(*shape), mask
 
 
-def in_scratchgen(channels: int, masked: bool) -> Any:
+def in_scratchgen(channels: int, masked: bool, workers: int) -> Any:
+    """Each worker takes its share of the images, as in training; the gradients of w and b are added up."""
+    import threadpoolctl
+
     import scratchgen as sg
     import scratchgen.functional as F
+    from scratchgen import backend
 
-    *arrays, g, _ = problem(channels, masked)
-    x, w, b = (sg.tensor(a, requires_grad=True) for a in arrays)
+    backend.keep_memory()
+    threadpoolctl.threadpool_limits(1, "blas")  # from now on
+    x, w, b, g, _ = problem(channels, masked)
+    w, b = (sg.tensor(a, requires_grad=True) for a in (w, b))
+    images = [sg.tensor(part, requires_grad=True) for part in np.split(x, workers)]
     options = {"taps": TAPS} if masked else {}
+    run = ThreadPoolExecutor(workers).map if workers > 1 else map
+
+    def differentiate(x: Any, g: Any) -> Any:
+        return sg.grad(F.conv2d(x, w, b, padding=1, **options), [x, w, b], g)
 
     def step() -> float:
-        x.grad = w.grad = b.grad = None
-        F.conv2d(x, w, b, padding=1, **options).backward(g)
-        return np.abs(w.grad.data).mean() + x.grad.data[0, 0, 0, 0]
+        dx, dw, db = zip(*run(differentiate, images, np.split(g, workers)))
+        for total in (dw, db):
+            for part in total[1:]:
+                total[0].data += part.data
+        return np.abs(dw[0].data).mean() + dx[0].data[0, 0, 0, 0]
 
     return step
 
