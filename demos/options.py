@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 import threadpoolctl
@@ -16,7 +16,7 @@ import threadpoolctl
 from scratchgen import backend, data, doctor
 from scratchgen.training import CheckpointError
 
-__all__ = ["Images", "Options", "load_images", "parse", "start", "tell", "to"]
+__all__ = ["Bits", "Images", "Options", "load_bits", "load_images", "parse", "start", "tell", "to"]
 
 
 @dataclass
@@ -57,8 +57,11 @@ def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Confi
         if kind is bool:
             parser.add_argument(flag, action="store_true", help=text)
             continue
-        kind = (get_args(kind) or (kind,))[0]  # of `Path | None` the Path
         default = "" if f.default is None else " (default: %(default)s)"
+        if get_origin(kind) is Literal:
+            parser.add_argument(flag, choices=get_args(kind), default=f.default, help=text + default)
+            continue
+        kind = (get_args(kind) or (kind,))[0]  # of `Path | None` the Path
         parser.add_argument(flag, type=kind, default=f.default, help=text + default, metavar=kind.__name__)
     if parser.parse_known_args(arguments)[0].quick:
         parser.set_defaults(**config.QUICK)  # what is given as well still counts
@@ -123,6 +126,39 @@ def load_images(options: Options) -> Images:
         test, name, complete = (held_out.flat(), held_out.labels), "the complete MNIST", True
     print(f"data: {name}: {len(train[0]):,} train, {len(validation[0]):,} validation, {len(test[0]):,} test images")
     return Images(train, validation, test, name, complete)
+
+
+class Bits(NamedTuple):
+    """Three splits of binary digits, zeros and ones (N, 1, 28, 28), what they are called, and whether it is the
+    complete set. `train` may be grey instead, to be binarized anew for every minibatch."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    name: str
+    complete: bool
+
+
+def load_bits(options: Options, how: str) -> Bits:
+    """Binary digits. `how` is "static" or "dynamic": see `scratchgen.data.binarize`.
+
+    Static: the published bits of binarized MNIST where --data or $SCRATCHGEN_DATA names their folder, else bits of the
+    bundled digits, drawn once. Dynamic: the training images stay grey; validation and test are drawn once.
+    """
+    named = options.data is not None or "SCRATCHGEN_DATA" in os.environ
+    if how == "static" and named:
+        splits = [data.binarized_mnist(options.data, split) for split in ("train", "validation", "test")]
+        name = "static binarized MNIST (the published bits)"
+    else:
+        images = load_images(options)
+        grey = [split[0] for split in (images.train, images.validation, images.test)]
+        splits = [data.binarize(x, "static") for x in grey]
+        if how == "dynamic":
+            splits[0] = grey[0]
+        name = f"{images.name}, {how} binarization"
+    bits = Bits(*(x.reshape(-1, 1, 28, 28) for x in splits), name, named)
+    print(f"bits: {name}: {len(bits.train):,} train, {len(bits.validation):,} validation, {len(bits.test):,} test images")
+    return bits
 
 
 def tell(*paths: Path) -> None:

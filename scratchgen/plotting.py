@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["comparison", "curves", "image_grid", "latent_plane", "save", "scatter", "tiles"]
+__all__ = ["animate", "comparison", "curves", "image_grid", "latent_plane", "save", "scatter", "tiles"]
 
 STYLE = Path(__file__).with_name("scratchgen.mplstyle")
 
@@ -109,6 +109,23 @@ def comparison(groups: Mapping[str, np.ndarray], columns: int, title: str = "") 
             _draw_tiles(axes, images, columns, name)
         _title(figure, title)
     return figure
+
+
+def animate(
+    frames: Sequence[np.ndarray], columns: int, path: str | os.PathLike[str], title: str = "", seconds: float = 6.0
+) -> Path:
+    """Write an animation (`.gif`) of image grids that change, each frame (N, H, W) or (N, H·W) with values in [0, 1];
+    NaN is drawn as a gap. The last frame stays for a while."""
+    from matplotlib.animation import PillowWriter
+
+    figure = comparison({"": frames[0]}, columns, title)
+    (picture,) = figure.axes[0].images
+    writer = PillowWriter(fps=len(frames) / seconds)
+    with files.whole(path) as draft, _style(), writer.saving(figure, draft, dpi=70):
+        for frame in [*frames, *[frames[-1]] * (len(frames) // 4)]:
+            picture.set_data(tiles(_square(frame), columns))
+            writer.grab_frame()
+    return Path(path)
 
 
 def latent_plane(decode: Callable[[np.ndarray], np.ndarray], side: int = 20, title: str = "") -> Figure:

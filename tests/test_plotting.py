@@ -115,3 +115,20 @@ def test_matplotlib_is_loaded_only_to_draw_and_pyplot_never():
         "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_animation_shows_its_frames_in_turn(tmp_path, images):
+    from PIL import Image
+
+    frames = [np.full((4, 3, 3), level) for level in (0.0, 0.5, 1.0)]
+    frames[1][0] = np.nan  # not there yet: drawn as a gap
+    path = plotting.animate(frames, 2, tmp_path / "new" / "film.gif", "seed 0", seconds=1.0)
+    with Image.open(path) as film:
+        assert film.n_frames >= 3
+        shades = []
+        for frame in range(3):
+            film.seek(frame)
+            pixels = np.asarray(film.convert("L"))
+            shades.append(pixels[int(0.7 * len(pixels)), int(0.7 * pixels.shape[1])])  # in the last image
+    assert shades[0] > shades[1] > shades[2]  # ink on paper
+    assert [p.name for p in path.parent.iterdir()] == ["film.gif"]

@@ -287,27 +287,29 @@ def _gathered(x: Any, plan: Plan, stride: Pair, groups: int, size: Pair) -> Iter
     (images, groups, taps · channels, pixels). All are views of one buffer, which stays in the cache."""
     n, c, *image = x.shape
     (height, width), channels = size, c // groups
-    if plan.in_place and stride == (1, 1) and size == tuple(image):  # a 1×1 kernel: x is the buffer
-        yield slice(n), [x.reshape(n, groups, channels, height * width)]
-        return
     slot = (channels, height + plan.extra_rows, width)
     handful = _limits(x).buffer // (groups * len(plan.slots) * math.prod(slot) * x.dtype.itemsize)
-    buffer = np.zeros_like(x, shape=(max(1, min(n, handful)), groups, len(plan.slots), *slot))  # 0 where nothing lands
+    handful = max(1, min(n, handful))
+    starts = range(0, n, handful)
+    if plan.in_place and stride == (1, 1) and size == tuple(image):  # a 1×1 kernel: x is the buffer
+        lines = x.reshape(n, groups, channels, height * width)
+        yield from ((slice(i, i + handful), [lines[i : i + handful]]) for i in starts)
+        return
+    buffer = np.zeros_like(x, shape=(handful, groups, len(plan.slots), *slot))  # 0 where nothing lands
     copies = [
         (k, *overlap(row, stride[0], slot[1], image[0]), *overlap(column, stride[1], width, image[1]))
         for k, (row, column) in enumerate(plan.slots)
     ]
-    lines = buffer.reshape(len(buffer), groups, -1, slot[1] * width)  # one for each slot and channel
+    lines = buffer.reshape(handful, groups, -1, slot[1] * width)  # one for each slot and channel
     factors = [
         lines[:, :, p.first * channels : p.last * channels, p.shift * width : (p.shift + height) * width]
         for p in plan.products
     ]
-    for start in range(0, n, len(buffer)):
-        images = slice(start, min(start + len(buffer), n))
-        part = x[images].reshape(-1, groups, channels, *image)
+    for start in starts:
+        part = x[start : start + handful].reshape(-1, groups, channels, *image)
         for k, to_rows, rows, to_columns, columns in copies:
             buffer[: len(part), :, k, :, to_rows, to_columns] = part[:, :, :, rows, columns]
-        yield images, [factor[: len(part)] for factor in factors]
+        yield slice(start, start + handful), [factor[: len(part)] for factor in factors]
 
 
 def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, size: Pair) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demos import autoencoder, classifier, lecture_gan, options, vae
+from demos import autoencoder, classifier, lecture_gan, options, pixelcnn, vae
 from scratchgen import plotting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +28,12 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
         "squared error",
     ),
     "lecture_gan": (lecture_gan, {"epochs": 1}, ["training", "samples"], "E13"),
+    "pixelcnn": (
+        pixelcnn,
+        {"epochs": 1, "blocks": 1, "channels": 4},
+        ["training", "samples", "completions"],
+        "Without a model: 543.43 nats",
+    ),
 }
 demos = pytest.mark.parametrize("name", DEMOS)
 
@@ -42,8 +48,9 @@ def few_images(monkeypatch):
         validation=tuple(a[:100] for a in whole.validation),
         test=tuple(a[:200] for a in whole.test),
     )
-    for module, *_ in DEMOS.values():
-        monkeypatch.setattr(module, "load_images", lambda config: few)
+    for module in (options, *(module for module, *_ in DEMOS.values())):
+        if hasattr(module, "load_images"):
+            monkeypatch.setattr(module, "load_images", lambda config: few)
 
 
 @demos
@@ -63,14 +70,15 @@ def test_a_demo_ends_and_names_its_pictures(name, tmp_path, capsys):
 def undrawn(monkeypatch):
     """Figures are made, but not written: that is what takes the time."""
     monkeypatch.setattr(plotting, "save", lambda figure, path: path)
+    monkeypatch.setattr(plotting, "animate", lambda frames, columns, path, *args: path)
 
 
 @demos
 def test_a_demo_resumes_to_the_same_numbers(name, tmp_path, capsys, undrawn):
-    """Two epochs at once, or one and then resumed to two: the last line agrees. (The VAE's learning rate falls with
-    its length, so it is resumed where it ended.)"""
+    """Two epochs at once, or one and then resumed to two: the last line agrees. (Where the learning rate falls with the
+    length of the run, it is resumed where it ended.)"""
     module, settings, *_ = DEMOS[name]
-    first = 2 if name == "vae" else 1
+    first = 2 if name in ("vae", "pixelcnn") else 1
     module.main(module.Config(out=tmp_path / "one", **settings | {"epochs": 2}))
     at_once = capsys.readouterr().out
     module.main(module.Config(out=tmp_path / "two", **settings | {"epochs": first}))

@@ -1,0 +1,197 @@
+"""PixelCNN (S0, lines 299–330; S3, lines 37–46): an exact likelihood, pixel after pixel.
+
+python -m demos.pixelcnn                    train on the bundled digits, look, and measure
+python -m demos.pixelcnn --pretrained       samples in seconds, from weights that come with the demo
+python -m demos.pixelcnn --evaluate         the test NLL of these weights on static MNIST, if --data finds it
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+
+from scratchgen import backend, data, no_grad, optim, plotting, training
+from scratchgen.models.autoregressive import GatedPixelCNN, PixelCNN
+
+from .options import Bits, Options, load_bits, start, tell
+
+WEIGHTS = Path(__file__).parent / "weights"
+BITS = 784 * math.log(2)
+
+
+@dataclass
+class Config(Options):
+    """Trains a PixelCNN; draws samples, completions of half digits, and an animation of a sample being drawn."""
+
+    model: Annotated[Literal["pixelcnn", "gated"], "which model"] = "pixelcnn"
+    epochs: Annotated[int | None, "passes over the data (default: 8 bundled, 60 with static MNIST)"] = None
+    batch_size: Annotated[int, "images per step"] = 32
+    lr: Annotated[float, "Adam's learning rate at the beginning; it falls to 0 along a cosine"] = 2e-3
+    channels: Annotated[int, "channels of each layer"] = 32
+    blocks: Annotated[int | None, "residual blocks or gated layers (default: 4 bundled, 15 with static MNIST)"] = None
+    bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
+    pretrained: Annotated[bool, "use the weights that come with the demo instead of training"] = False
+    evaluate: Annotated[bool, "with these weights, only print the test NLL"] = False
+    export: Annotated[Path | None, "write the trained weights to this file, small, with their recipe"] = None
+
+    NAME: ClassVar[str] = "pixelcnn"
+    QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "blocks": 2, "channels": 16}
+
+
+def make(config: Config) -> Any:
+    """The model that the options name."""
+    rng = np.random.default_rng(config.seed)
+    if config.model == "gated":
+        return GatedPixelCNN(channels=config.channels, layers=config.blocks, rng=rng)
+    return PixelCNN(channels=config.channels, blocks=config.blocks, rng=rng)
+
+
+def learn(config: Config, bits: Bits) -> training.Run:
+    """Train, keeping the weights of the best epoch by validation."""
+    model = make(config)
+    model.to(config.device)
+    grey = bits.train
+
+    def loss(x: Any, rng: Any) -> Any:
+        return model.loss(data.binarize(x, "dynamic", rng) if config.bits == "dynamic" else x, rng)
+
+    def cool(run: training.Run) -> None:
+        run.optimizer.lr = config.lr * schedule(run.epoch)
+
+    epochs = config.epochs or (60 if bits.complete else 8)
+    schedule = optim.cosine_decay(epochs)
+    run = training.train(
+        training.Run(model, optim.Adam(model.parameters(), lr=config.lr), np.random.default_rng(config.seed + 1)),
+        loss,
+        [backend.to_device(grey, config.device)],
+        validation=[backend.to_device(bits.validation, config.device)],
+        epochs=epochs,
+        batch_size=config.batch_size,
+        workers=config.workers,
+        callbacks=[cool],
+        checkpoint=config.folder() / "pixelcnn.npz",
+        config=config.identity(epochs=epochs, data=bits.name, pretrained=None, evaluate=None, export=None),
+        resume=config.resume,
+        title=f"{config.model}, nats per image",
+    )
+    model.load_state_dict(run.best)
+    return run
+
+
+def export(config: Config, run: training.Run, bits: Bits, path: Path) -> None:
+    """Write the weights alone, with what it took to make them."""
+    recipe = {name: value for name, value in asdict(config).items() if name in RECIPE}
+    facts = {"recipe": recipe, "data": bits.name, "best epoch": best_epoch(run), "validation NLL": min(run.losses)}
+    training.save(path, {"model": run.best}, facts, {"what": "weights of demos.pixelcnn"})
+    print(f"weights: {path} ({path.stat().st_size / 1024:.0f} KiB)")
+
+
+RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "bits", "seed")
+
+
+def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
+    """The model whose weights come with the demo, and their recipe."""
+    parts, facts = training.load(WEIGHTS / f"{config.model}.npz", {"what": "weights of demos.pixelcnn"})
+    for name in ("channels", "blocks"):
+        setattr(config, name, facts["recipe"][name])
+    model = make(config)
+    model.load_state_dict(parts["model"])
+    model.to(config.device)
+    print(f"weights: trained on {facts['data']}: {json.dumps(facts['recipe'])}")
+    return model, facts
+
+
+def best_epoch(run: training.Run) -> int:
+    return int(np.argmin(run.losses)) + 1
+
+
+def measure(model: Any, x: Any) -> tuple[float, float]:
+    """The mean of −ln p(x) in nats per image, and its standard error over images."""
+    with no_grad():
+        nats = np.concatenate([-model.log_prob(x[i : i + 250]).numpy() for i in range(0, len(x), 250)])
+    return float(nats.mean(dtype=np.float64)), float(nats.std(ddof=1) / math.sqrt(len(nats)))
+
+
+# ---------------------------------------------------------------------------------------------------------- pictures
+def draw_samples(model: Any, test: np.ndarray, title: str, seed: int, path: Path) -> Path:
+    samples = backend.to_host(model.sample(100, np.random.default_rng(seed)))
+    groups = {"test digits": flat(test[:100]), "samples of the model": flat(samples)}
+    return plotting.save(plotting.comparison(groups, 10, title), path)
+
+
+def draw_completions(model: Any, test: np.ndarray, title: str, seed: int, path: Path) -> Path:
+    """The upper halves of ten test digits, each completed nine times."""
+    upper = np.zeros((1, 28, 28), bool)
+    upper[:, :14] = True
+    chosen = test[np.random.default_rng(seed).choice(len(test), 10, replace=False)]
+    known = np.repeat(chosen, 9, axis=0)
+    there = backend.to_device(known, backend.device_of(model.like))
+    mask = backend.to_device(upper, backend.device_of(model.like))
+    completed = backend.to_host(model.complete(there, mask, np.random.default_rng(seed + 1)))
+    given = np.where(upper, chosen, np.nan)
+    rows = np.concatenate([chosen[:, None], given[:, None], completed.reshape(10, 9, 1, 28, 28)], 1)
+    groups = {"a test digit, what the model is given of it, nine completions": flat(rows.reshape(-1, 1, 28, 28))}
+    return plotting.save(plotting.comparison(groups, 11, title), path)
+
+
+def draw_animation(model: Any, title: str, seed: int, path: Path) -> Path:
+    """Sixteen digits as they are drawn, pixel after pixel; grey is not yet there."""
+    samples = flat(backend.to_host(model.sample(16, np.random.default_rng(seed))))
+    there = np.arange(samples.shape[1])
+    frames = [np.where(there < drawn, samples, np.nan) for drawn in range(20, 785, 20)]
+    return plotting.animate([*frames, samples], 4, path, title)
+
+
+def flat(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1)
+
+
+def main(config: Config) -> None:
+    """Train or load, draw, measure."""
+    if config.evaluate:
+        model, _ = pretrained(config)
+        bits = load_bits(config, "static")
+        tell_number(model, bits, config, "of the weights that come with the demo")
+        return
+    bits = load_bits(config, config.bits)
+    if config.pretrained:
+        model, facts = pretrained(config)
+        name = f"pretrained {config.model}, validation {facts['validation NLL']:.2f} nats"
+        pictures = []
+    else:
+        config.blocks = config.blocks or (15 if bits.complete else 4)
+        run = learn(config, bits)
+        model = run.model
+        name = f"{config.model}, {config.channels} channels, {config.blocks} blocks; best epoch {best_epoch(run)}"
+        curve = {split: [metrics["NLL"] for metrics in run.history[split]] for split in run.history}
+        panels = {"−ln p(x) (nats per image)": curve}
+        pictures = [plotting.save(plotting.curves(panels, title=name), config.folder() / "training.png")]
+        if config.export:
+            export(config, run, bits, config.export)
+    title, folder = f"{name}; seed {config.seed}", config.folder()
+    tell(
+        *pictures,
+        draw_samples(model, bits.test, title, config.seed, folder / "samples.png"),
+        draw_completions(model, bits.test, title, config.seed, folder / "completions.png"),
+        draw_animation(model, title, config.seed, folder / "drawing.gif"),
+    )
+    tell_number(model, bits, config, "" if config.pretrained else f"with the weights of epoch {best_epoch(run)}")
+
+
+def tell_number(model: Any, bits: Bits, config: Config, which: str) -> None:
+    """The test NLL, with its protocol."""
+    mean, error = measure(model, backend.to_device(bits.test, config.device))
+    print(
+        f"test NLL {mean:.2f} ± {error:.2f} nats per image ({mean / BITS:.3f} bits per pixel) {which}\n"
+        f"  Exact: mean ± standard error over {len(bits.test):,} images of {bits.name}.\n"
+        f"  {model.live_parameters:,} parameters that are not masked. Without a model: {BITS:.2f} nats."
+    )
+
+
+if __name__ == "__main__":
+    start(Config, main)
