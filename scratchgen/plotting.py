@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["animate", "comparison", "curves", "image_grid", "latent_plane", "save", "scatter", "tiles"]
+__all__ = [
+    "animate", "bars", "comparison", "curves", "dots", "heatmaps", "image_grid", "latent_plane", "receptive_fields",
+    "save", "scatter", "tiles",
+]  # fmt: skip
 
 STYLE = Path(__file__).with_name("scratchgen.mplstyle")
 
@@ -194,3 +197,104 @@ def scatter(points: np.ndarray, labels: np.ndarray, title: str = "", names: tupl
         axes.set_ylabel(names[1])
         _title(figure, title)
     return figure
+
+
+def bars(
+    values: Mapping[str, float], xlabel: str, title: str = "", errors: Mapping[str, float] | None = None
+) -> Figure:
+    """One horizontal bar for each name, from top to bottom, with its number; and with its interval, ± `errors`."""
+    with _style():
+        figure = _figure(6.4, 0.9 + 0.32 * len(values))
+        axes = figure.subplots()
+        axes.grid(axis="y", visible=False)
+        spread = None if errors is None else [errors[name] for name in values]
+        drawn = axes.barh(list(values), list(values.values()), xerr=spread, ecolor="#777777", capsize=3)
+        axes.bar_label(drawn, fmt="%.1f", padding=3)
+        axes.invert_yaxis()
+        axes.margins(x=0.1)
+        axes.set_xlabel(xlabel)
+        _title(figure, title)
+    return figure
+
+
+def heatmaps(maps: Mapping[str, np.ndarray], label: str, title: str = "") -> Figure:
+    """Maps (H, W) side by side, each under its name, on one scale of colours from 0 up. A map of zeros and ones is an
+    image: ink on paper."""
+    top = max(float(values.max()) for values in maps.values())
+    with _style():
+        figure = _figure(2.3 * len(maps) + 0.8, 3.1)
+        shown = None
+        for axes, (name, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items()):
+            if np.isin(values, (0, 1)).all():
+                _draw_tiles(axes, values[None], 1, name)
+                continue
+            shown = axes.imshow(values, vmin=0, vmax=top)
+            axes.set_title(name)
+            axes.axis("off")
+        if shown is not None:
+            figure.colorbar(shown, ax=figure.axes, label=label, shrink=0.8)
+        _title(figure, title)
+    return figure
+
+
+def dots(
+    panels: Mapping[str, Mapping[str, Sequence[float]]], title: str = "", lines: Mapping[str, tuple[float, str]] = {}
+) -> Figure:
+    """Values of several runs: for each panel its y label (with the unit), and for each name one dot a run and a dash at
+    their mean. `lines` draws and names a level in the panel of that y label."""
+    with _style():
+        figure = _figure(4.2 * len(panels), 3.6)
+        for axes, (ylabel, groups) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+            for place, values in enumerate(groups.values()):
+                mean = math.fsum(values) / len(values)
+                axes.plot([place - 0.25, place + 0.25], [mean, mean], color="0.3", linestyle="-")
+                axes.plot([place] * len(values), values, linestyle="none", marker="o", alpha=0.7)
+            if ylabel in lines:
+                level, name = lines[ylabel]
+                axes.axhline(level, color="0.3", linestyle=":")
+                axes.annotate(name, (1, level), (0, 3), ("axes fraction", "data"), "offset points", ha="right")
+            axes.set_xticks(range(len(groups)), groups)
+            axes.set_xlim(-0.6, len(groups) - 0.4)
+            axes.set_ylabel(ylabel)
+        _title(figure, title)
+    return figure
+
+
+def receptive_fields(
+    maps: Mapping[str, tuple[np.ndarray, tuple[int, int], np.ndarray]], columns: int, title: str = ""
+) -> Figure:
+    """What a conditional sees: under each name how strongly it depends on each pixel (H, W), by the power of ten; its own
+    position; and where a theorem says that it sees (booleans (H, W)), drawn as an outline. What comes before it and has
+    no influence at all is orange, what comes after it white."""
+    import matplotlib
+
+    colours = matplotlib.colormaps["viridis"].with_extremes(bad="#ffa90e")
+    rows = math.ceil(len(maps) / columns)
+    with _style():
+        figure = _figure(3.1 * columns + 0.8, 3.2 * rows + 0.6)
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes, (name, (values, position, outline)) in zip(grid.flat, maps.items()):
+            powers = np.log10(values / values.max(), out=np.full(values.shape, np.nan), where=values > 0)
+            shown = axes.imshow(powers, cmap=colours, vmin=-10, vmax=0)
+            _draw_outline(axes, outline, color="#bd1f01", linewidth=1.2)
+            row, column = position
+            before = np.arange(values.size).reshape(values.shape) < row * values.shape[1] + column
+            axes.imshow(np.where(before, np.nan, 1.0), cmap="gray", vmin=0, vmax=1)
+            axes.plot(column, row, marker="s", markersize=4, color="black")
+            axes.set_title(name)
+            axes.axis("off")
+        figure.colorbar(shown, ax=grid, label="log₁₀ of |∂ logit/∂ pixel|, the largest being 0", shrink=0.7, extend="min")
+        _title(figure, title)
+    return figure
+
+
+def _draw_outline(axes: Axes, inside: np.ndarray, **style: Any) -> None:
+    """The border of a region of pixels."""
+    from matplotlib.collections import LineCollection
+
+    padded = np.pad(inside, 1)
+    rows, columns = np.nonzero(padded[1:] != padded[:-1])  # a border below each of these
+    across = [[(j - 1.5, i - 0.5), (j - 0.5, i - 0.5)] for i, j in zip(rows, columns)]
+    rows, columns = np.nonzero(padded[:, 1:] != padded[:, :-1])  # to the right of each of these
+    down = [[(j - 0.5, i - 1.5), (j - 0.5, i - 0.5)] for i, j in zip(rows, columns)]
+    axes.add_collection(LineCollection(across + down, capstyle="projecting", **style))

@@ -8,10 +8,11 @@ from .layers import Dropout, Embedding, Flatten, Linear, Reshape
 from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from .module import Module, Parameter
 from .normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from .recurrent import GRU, LSTM, GRUCell, LSTMCell
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
-    "Dropout", "ELU", "Embedding", "Flatten", "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "MSELoss", "MaskedConv2d",
-    "Module", "ModuleList", "Parameter", "ReLU", "Reshape", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh",
-    "init",
+    "Dropout", "ELU", "Embedding", "Flatten", "GRU", "GRUCell", "L1Loss", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU",
+    "Linear", "MSELoss", "MaskedConv2d", "Module", "ModuleList", "Parameter", "ReLU", "Reshape", "Sequential",
+    "Sigmoid", "Softmax", "Softplus", "Tanh", "init",
 ]  # fmt: skip

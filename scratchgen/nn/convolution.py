@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ class MaskedConv2d(Conv2d):
     Eq. 4.8 (derivations/04-convolution.md#eq-4-8). Type "A", for the first layer, does not see the pixel itself; type
     "B" does, since what it sees there was computed from earlier pixels alone. Masked taps are not computed at all;
     their weights are 0. Sizes are kept: the padding is half the kernel, whose sides are odd.
+
+    With `vertical`, rows take the place of pixels: it sees all of the rows above, and as type "B" its own whole row.
+    With several `colours`, channel c belongs to colour c mod colours, and at the pixel itself an output sees the colours
+    before its own (A), or these and its own (B): Eq. 6.7 (derivations/06-gated-pixelcnn.md#eq-6-7).
+    `live` counts the parameters that are not masked.
     Source: A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, *Pixel Recurrent Neural Networks*, ICML 2016.
     """
 
@@ -64,6 +70,8 @@ class MaskedConv2d(Conv2d):
         kernel_size: Size,
         bias: bool = True,
         *,
+        vertical: bool = False,
+        colours: int = 1,
         init: Initializer = he_normal,
         rng: Any = None,
         dtype: Any = np.float32,
@@ -73,20 +81,30 @@ class MaskedConv2d(Conv2d):
             raise ValueError(
                 f"MaskedConv2d: expected mask_type 'A' or 'B' and odd kernel sides, got {mask_type!r} and {kernel_size}"
             )
+        if vertical and colours > 1:
+            raise ValueError("MaskedConv2d: rows above are seen in all colours; give no `colours` to a vertical layer")
         padding = (height // 2, width // 2)
         super().__init__(in_channels, out_channels, kernel_size, 1, padding, bias=bias, init=init, rng=rng, dtype=dtype)
-        self.mask_type = mask_type
-        last = padding if mask_type == "B" else (padding[0], padding[1] - 1)
-        self.taps = tuple((u, v) for u in range(height) for v in range(width) if (u, v) <= last)
-        seen = np.zeros((height, width), dtype)
-        for tap in self.taps:
-            seen[tap] = 1
-        # Fewer taps feed an output than the initialiser thought: the factor restores the variance.
-        seen *= math.sqrt(height * width / max(len(self.taps), 1))
-        self.weight.data *= seen
+        self.mask_type, self.vertical, self.colours = mask_type, vertical, colours
+        place = operator.itemgetter(0) if vertical else tuple
+        colour_in, colour_out = np.arange(in_channels) % colours, np.arange(out_channels)[:, None] % colours
+        own = colour_in < colour_out if mask_type == "A" else colour_in <= colour_out
+        seen = np.zeros(self.weight.shape, dtype)
+        for tap in np.ndindex(height, width):
+            seen[:, :, *tap] = 1 if place(tap) < place(padding) else own if place(tap) == place(padding) else 0
+        self.taps = tuple(tap for tap in np.ndindex(height, width) if seen[:, :, *tap].any())
+        self.mask = seen if own.any() and not own.all() else None  # a tap that only some channels see
+        self.live = int(seen.sum()) + (out_channels if bias else 0)
+        # Fewer weights feed an output than the initialiser thought: the factor restores the variance.
+        self.weight.data *= seen * math.sqrt(seen.size / max(seen.sum(), 1))
+
+    @property
+    def seen_weight(self) -> Any:
+        """The weight with zeros where, at a tap that is computed, a channel must not be seen."""
+        return self.weight if self.mask is None else self.weight * self.mask
 
     def forward(self, x: Any) -> Any:
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, taps=self.taps)
+        return F.conv2d(x, self.seen_weight, self.bias, self.stride, self.padding, taps=self.taps)
 
 
 class ConvTranspose2d(Module):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demos import autoencoder, classifier, lecture_gan, options, pixelcnn, vae
+from demos import autoencoder, classifier, compress, lecture_gan, options, pixelcnn, vae
 from scratchgen import plotting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +33,12 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
         {"epochs": 1, "blocks": 1, "channels": 4},
         ["training", "samples", "completions"],
         "Without a model: 543.43 nats",
+    ),
+    "compress": (
+        compress,
+        {"epochs": 1, "hidden": 8, "channels": 4, "blocks": 1, "images": 20},
+        ["sizes", "surprise"],
+        "each compressed, read back and compared",
     ),
 }
 demos = pytest.mark.parametrize("name", DEMOS)

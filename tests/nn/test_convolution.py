@@ -7,7 +7,7 @@ import pytest
 import scipy.signal
 
 import scratchgen as sg
-from scratchgen import nn
+from scratchgen import backend, nn
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -134,6 +134,73 @@ def test_masks_are_refused_where_there_is_no_centre():
     for mask_type, size in [("C", 3), ("A", 4), ("B", (3, 2))]:
         with pytest.raises(ValueError, match="mask_type 'A' or 'B' and odd kernel sides"):
             nn.MaskedConv2d(mask_type, 1, 1, size)
+    with pytest.raises(ValueError, match="give no `colours` to a vertical layer"):
+        nn.MaskedConv2d("A", 3, 3, 3, vertical=True, colours=3)
+
+
+@pytest.mark.equation("6.5")
+@pytest.mark.parametrize("mask_type", ["A", "B"])
+@pytest.mark.parametrize("size", [1, 3, 7, (5, 3)])
+def test_vertical_masks_keep_whole_rows(mask_type, size, rng):
+    layer = nn.MaskedConv2d(mask_type, 2, 4, size, vertical=True, rng=rng)
+    height, width = (size, size) if isinstance(size, int) else size
+    rows = height // 2 + (mask_type == "B")
+    seen = layer.weight.numpy() != 0
+    assert list(layer.taps) == list(itertools.product(range(rows), range(width)))
+    assert layer.live == 8 * rows * width + 4
+    assert seen[:, :, :rows].all()
+    assert not seen[:, :, rows:].any()
+
+
+@pytest.mark.equation("6.7")
+@DTYPES
+@pytest.mark.parametrize("mask_type", ["A", "B"])
+def test_colours_see_the_colours_before_them_at_the_pixel(mask_type, dtype, device, rng):
+    """By the definition, channel by channel; at other taps all colours are seen. Masked weights are not read."""
+    layer = nn.MaskedConv2d(mask_type, 6, 9, 3, colours=3, rng=rng, dtype=dtype).to(device)
+    seen = layer.weight.numpy() != 0
+    for i, o in itertools.product(range(6), range(9)):
+        at_the_pixel = i % 3 < o % 3 or (mask_type == "B" and i % 3 == o % 3)
+        assert seen[o, i].ravel().tolist() == [True] * 4 + [at_the_pixel] + [False] * 4
+    assert layer.live == seen.sum() + 9
+    x = rng.standard_normal((2, 6, 4, 5)).astype(dtype)
+    expected = correlate(x, layer.weight.numpy(), layer.bias.numpy(), 1, (1, 1))
+    layer.weight.data[...] = layer.weight.data + backend.to_device((~seen).astype(dtype), device)
+    y = layer(sg.tensor(x, device=device))
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y.numpy(), expected, rtol=1e-4, atol=1e-5)
+    y.backward(sg.tensor(rng.standard_normal(y.shape), dtype=dtype, device=device))
+    assert np.array_equal(layer.weight.grad.numpy() != 0, seen)
+
+
+@pytest.mark.ledger("B13")
+def test_grey_images_have_no_colour_masks(rng):
+    """A 1×1 layer of type B is then an ordinary convolution, and nothing is multiplied by a mask."""
+    for size in (1, 3):
+        layer = nn.MaskedConv2d("B", 6, 4, size, rng=rng)
+        assert layer.mask is None
+        assert (layer.weight.numpy()[:, :, size // 2, size // 2] != 0).all()
+
+
+@pytest.mark.equation("4.4", "4.5", "4.8", "6.7")
+def test_the_gradients_of_a_masked_convolution_by_hand(rng):
+    """Sums over the taps in T alone, one number at a time, with the colour mask at the centre."""
+    layer = nn.MaskedConv2d("B", 2, 4, 3, colours=2, rng=rng, dtype=np.float64)
+    x = sg.tensor(rng.standard_normal((2, 2, 3, 4)), requires_grad=True)
+    g = rng.standard_normal((2, 4, 3, 4))
+    layer(x).backward(g)
+    weight, dx, dw = layer.weight.numpy(), np.zeros(x.shape), np.zeros(layer.weight.shape)
+    for n, f, c, i, j in np.ndindex(2, 4, 2, 3, 4):
+        for u, v in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1)):
+            if (u, v) == (1, 1) and c > f % 2:
+                continue
+            h, w = i + u - 1, j + v - 1
+            if 0 <= h < 3 and 0 <= w < 4:
+                dw[f, c, u, v] += g[n, f, i, j] * x.data[n, c, h, w]
+                dx[n, c, h, w] += g[n, f, i, j] * weight[f, c, u, v]
+    np.testing.assert_allclose(layer.weight.grad.numpy(), dw, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(x.grad.numpy(), dx, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(layer.bias.grad.numpy(), g.sum((0, 2, 3)), rtol=1e-12)
 
 
 # ------------------------------------------------------------------------------------------------- beginnings
@@ -143,11 +210,13 @@ def test_masks_are_refused_where_there_is_no_centre():
         lambda rng: nn.Conv2d(16, 32, 3, padding=1, rng=rng),
         lambda rng: nn.MaskedConv2d("A", 16, 32, 5, rng=rng),
         lambda rng: nn.MaskedConv2d("B", 16, 32, 5, rng=rng),
+        lambda rng: nn.MaskedConv2d("B", 16, 32, 5, vertical=True, rng=rng),
+        lambda rng: nn.MaskedConv2d("A", 16, 32, 5, colours=2, rng=rng),
         lambda rng: nn.ConvTranspose2d(16, 32, 4, stride=2, padding=1, rng=rng),
         lambda rng: nn.ConvTranspose2d(16, 32, 3, rng=rng),
         lambda rng: nn.ConvTranspose2d(16, 32, 4, stride=2, padding=1, groups=4, rng=rng),
     ],
-    ids=["conv", "masked-A", "masked-B", "up-stride-2", "up", "up-groups"],
+    ids=["conv", "masked-A", "masked-B", "vertical", "colours", "up-stride-2", "up", "up-groups"],
 )
 def test_he_gives_twice_the_variance_whatever_taps_are_skipped(make, rng):
     """Away from the borders, noise of variance 1 comes out with variance 2, of which a ReLU keeps half the square."""
@@ -160,6 +229,9 @@ def test_gradients(rng):
     for layer in (
         nn.Conv2d(2, 2, 3, stride=2, padding=1, dilation=1, rng=rng, dtype=np.float64),
         nn.MaskedConv2d("B", 2, 2, 3, rng=rng, dtype=np.float64),
+        nn.MaskedConv2d("A", 3, 6, 3, colours=3, rng=rng, dtype=np.float64),
+        nn.MaskedConv2d("B", 2, 2, 3, vertical=True, rng=rng, dtype=np.float64),
         nn.ConvTranspose2d(2, 2, 3, stride=2, padding=1, output_padding=1, rng=rng, dtype=np.float64),
     ):
-        assert sg.gradcheck(lambda x, *p, layer=layer: layer(x), x, *layer.parameters())
+        image = rng.standard_normal((2, 3, 4, 5)) if layer.weight.shape[1] == 3 else x
+        assert sg.gradcheck(lambda x, *p, layer=layer: layer(x), image, *layer.parameters())

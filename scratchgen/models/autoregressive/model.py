@@ -65,7 +65,7 @@ class Autoregressive(nn.Module):
             each = -F.binary_cross_entropy_with_logits(logits, x.astype(logits.dtype), "none")
         else:
             each = -F.cross_entropy(logits, x.astype(np.int64), "none")
-        return each.reshape((len(x), -1)).sum(1)
+        return each.reshape((len(x), len(self.order))).sum(1)
 
     def loss(self, x: Any, *condition_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
         """The mean of −ln p(x) over a batch, and what is to be shown: nats per image, bits per element. Called as
@@ -84,11 +84,12 @@ class Autoregressive(nn.Module):
 
         This is the plain way, a whole pass for every element.
         """
-        x = np.zeros_like(self.like, shape=(n, len(self.order)))
+        size = len(self.order)
+        x = np.zeros_like(self.like, shape=(n, size))
         for position in self.order:
             with no_grad():
                 logits = self.logits(x.reshape(n, *self.shape), condition).data
-            levels = yield logits.reshape(n, *logits.shape[1 : logits.ndim - len(self.shape)], -1)[..., position]
+            levels = yield logits.reshape(n, *logits.shape[1 : logits.ndim - len(self.shape)], size)[..., position]
             x[:, position] = self.scaled(levels)
 
     def sample(self, n: int, rng: Any, condition: Any = None) -> Any:
@@ -107,7 +108,7 @@ class Autoregressive(nn.Module):
         mask = np.broadcast_to(known_mask, (len(x), *self.shape))
         levels = np.where(mask, x, 0).astype(self.like.dtype)
         self._check(levels, condition)
-        flat, known = levels.reshape(len(x), -1), mask.reshape(len(x), -1)
+        flat, known = (a.reshape(len(x), len(self.order)) for a in (levels, mask))
         uniforms = backend.uniform(rng, flat.shape, self.like)
         scan, values = self.scan(len(x), condition), None
         for position in self.order:

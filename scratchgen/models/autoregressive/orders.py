@@ -1,0 +1,65 @@
+"""In which order the pixels are taken: any order gives an exact likelihood, but not any order is as easy to learn.
+
+An order is a list of positions in the flat image, first to be drawn first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import backend
+from .model import Autoregressive
+
+__all__ = ["Ordered", "raster", "shuffled", "spiral"]
+
+
+def raster(height: int, width: int) -> list[int]:
+    """Row by row (래스터 순서): what the other models of this room have built in."""
+    return list(range(height * width))
+
+
+def shuffled(height: int, width: int, rng: Any) -> list[int]:
+    """Any order, as likely as any other."""
+    order: list[int] = rng.permutation(height * width).tolist()
+    return order
+
+
+def spiral(height: int, width: int) -> list[int]:
+    """From the corner along the edges, ever further in, to the middle."""
+    rest, order = np.arange(height * width).reshape(height, width), []
+    while rest.size:
+        order += rest[0].tolist()
+        rest = np.rot90(rest[1:])  # what was the right edge is now on top
+    return order
+
+
+class Ordered(Autoregressive):
+    """A model of bits whose order can be chosen. The order is a buffer, so it is kept with the weights.
+
+    `rank` (D,) says of each position how many elements come before it. Raises `ValueError` for an order that does not
+    name every position once.
+    """
+
+    def __init__(self, shape: tuple[int, ...], order: Sequence[int] | None = None) -> None:
+        super().__init__(shape)
+        if order is not None:
+            self.order = list(order)
+
+    @property
+    def order(self) -> list[int]:
+        """Positions in the flat image, first to be drawn first."""
+        positions: list[int] = np.argsort(backend.to_host(self.rank)).tolist()
+        return positions
+
+    @order.setter
+    def order(self, order: list[int]) -> None:
+        size = math.prod(self.shape)
+        if sorted(order) != list(range(size)):
+            raise ValueError(
+                f"{type(self).__name__}: an order of {self.shape} names each of 0 … {size - 1} once, got {order!r:.60}"
+            )
+        self.rank = np.argsort(order)

@@ -1,0 +1,68 @@
+"""The erratum of page 07, executed: what "a Bi-LSTM" does to a likelihood."""
+
+import numpy as np
+import pytest
+
+from scratchgen import functional as F
+from scratchgen import nn
+from scratchgen.models.autoregressive import PixelRNN
+from scratchgen.models.autoregressive.pixelrnn import DiagonalBiLSTM, LineLSTM
+
+from ..models.autoregressive import proofs
+
+
+class RowReader(nn.Module):
+    """An LSTM along each row, from left to right; with `both`, a second one from right to left, as for text."""
+
+    def __init__(self, features, hidden, rng, both):
+        self.right = LineLSTM(features, hidden, (0,), (0,), rng)
+        self.left = LineLSTM(features, hidden, (0,), (0,), rng) if both else None
+
+    def forward(self, x):
+        columns = F.transpose(x, (2, 1, 0, 3))
+        y = self.right(columns)
+        if self.left is not None:
+            y = y + F.flip(self.left(F.flip(columns, 0)), 0)
+        return F.transpose(y, (2, 1, 0, 3))
+
+
+def pixelrnn(shape, layer):
+    rng = np.random.default_rng(26)
+    model = PixelRNN(shape, hidden=6, layers=1, rng=rng)
+    model.lstms = nn.ModuleList([layer(12, 6, rng)])
+    return proofs.randomized(model, rng)
+
+
+READERS = {
+    "from left to right": (lambda *args: RowReader(*args, both=False), True),
+    "bidirectional": (lambda *args: RowReader(*args, both=True), False),
+    "diagonal, bidirectional, shifted": (DiagonalBiLSTM, True),
+}
+
+
+@pytest.mark.ledger("E26")
+@pytest.mark.equation("7.14", "7.15")
+@pytest.mark.parametrize(("layer", "causal"), READERS.values(), ids=READERS)
+def test_e26_a_plain_bilstm_is_no_density(layer, causal):
+    """S0, line 328: "Bi-LSTM". Read in both directions, a row tells each of its pixels what it is to predict, and the
+    probabilities of all images do not add up to one."""
+    model = pixelrnn((1, 3, 3), layer)
+    found = proofs.dependencies(model, np.random.default_rng(0))
+    future = found & ~np.tri(9, k=-1, dtype=bool)
+    assert future.any() == (not causal)
+    total = proofs.total_probability(model)
+    assert (abs(total - 1) < 1e-10) == causal
+    assert causal or abs(total - 1) > 0.01
+
+
+@pytest.mark.ledger("E26")
+def test_e26_only_the_second_direction_enlarges_the_receptive_field():
+    """The intent of the slide is right: of a wide image, reading rows from the left misses what two directions see."""
+    shape, width = (1, 2, 9), 9
+    second_row = slice(width, 2 * width)
+    above = {
+        name: proofs.jacobian(pixelrnn(shape, READERS[name][0]), np.random.default_rng(0), tries=1)[second_row, :width]
+        for name in ("from left to right", "diagonal, bidirectional, shifted")
+    }
+    assert above["diagonal, bidirectional, shifted"].all()
+    assert not above["from left to right"][0, 4:].any()

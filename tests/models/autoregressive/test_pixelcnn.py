@@ -1,0 +1,163 @@
+"""PixelCNN: a distribution, causal, as large as published, and what it draws is what it claims."""
+
+import math
+
+import numpy as np
+import pytest
+
+import scratchgen as sg
+from scratchgen import backend, optim
+from scratchgen import functional as F
+from scratchgen.models.autoregressive import PixelCNN
+from scratchgen.models.autoregressive.cache import masked_layers
+
+from .proofs import chi_square, dependencies, randomized, total_probability
+
+each_shape = pytest.mark.parametrize(
+    ("shape", "levels"),
+    [((1, 3, 3), 2), ((1, 4, 3), 2), ((1, 2, 2), 4), ((3, 1, 2), 2), ((3, 1, 1), 5)],
+    ids=["3×3", "4×3", "4 levels", "colours", "colours of 5 levels"],
+)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+def small(shape, levels, rng):
+    return randomized(PixelCNN(shape, levels, channels=24, blocks=2, rng=rng), rng, 0.1)
+
+
+@pytest.mark.ledger("C-NORM")
+@each_shape
+def test_probabilities_add_up_to_one(shape, levels, rng):
+    assert total_probability(small(shape, levels, rng)) == pytest.approx(1, abs=1e-10)
+
+
+@pytest.mark.equation("6.7")
+@pytest.mark.ledger("C-CAUSAL")
+@each_shape
+def test_every_element_depends_on_all_earlier_ones_and_no_later_one(shape, levels, rng):
+    """On images this small its first layer reaches everywhere, so that there is no blind spot."""
+    model = small(shape, levels, rng)
+    np.testing.assert_array_equal(dependencies(model, rng), np.tri(len(model.order), k=-1, dtype=bool))
+
+
+@pytest.mark.ledger("C-CAUSAL")
+def test_large_images_are_causal_too(rng):
+    model = randomized(PixelCNN((1, 9, 8), channels=8, blocks=2, rng=rng), rng)
+    found = dependencies(model, rng)
+    assert not np.triu(found).any()
+    to_the_left = [(k, k - 1) for k in range(72) if k % 8]
+    assert all(found[pair] for pair in to_the_left)
+
+
+@pytest.mark.parametrize(("shape", "levels"), [((1, 2, 3), 2), ((2, 1, 2), 2), ((1, 1, 3), 4)])
+def test_samples_have_the_claimed_frequencies(shape, levels, rng):
+    model = randomized(PixelCNN(shape, levels, channels=8, blocks=1, rng=rng), rng, 0.3)
+    assert chi_square(model, 20_000, rng) > 1e-3
+
+
+@pytest.mark.ledger("B2")
+@pytest.mark.parametrize(("levels", "nats"), [(2, 784 * math.log(2)), (16, 784 * math.log(16))])
+def test_knowing_nothing_costs_the_logarithm_of_the_levels(levels, nats, device, rng):
+    model = PixelCNN(levels=levels, channels=4, blocks=1, rng=rng).to(device)
+    for parameter in model.parameters():
+        parameter.data[...] = 0
+    x = backend.to_device(rng.integers(levels, size=(3, 1, 28, 28)), device)
+    with sg.no_grad():
+        found = model.log_prob(x)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.numpy(), -nats, rtol=1e-5)
+
+
+def test_256_levels(rng):
+    """Grey values as they are: a softmax over 256 logits for each pixel."""
+    model = PixelCNN((1, 4, 3), 256, channels=8, blocks=1, rng=rng)
+    x = rng.integers(256, size=(2, 1, 4, 3))
+    logits = model.logits(model.scaled(x))
+    assert logits.shape == (2, 256, 1, 4, 3)
+    logs = logits.numpy() - np.log(np.exp(logits.numpy()).sum(1, keepdims=True))
+    expected = np.take_along_axis(logs, x[:, None], 1).reshape(2, -1).sum(1)
+    np.testing.assert_allclose(model.log_prob(x).numpy(), expected, rtol=1e-5)
+    drawn = model.sample(8, rng)
+    assert drawn.max() > 20
+    assert np.array_equal(drawn, np.floor(drawn))
+
+
+# ------------------------------------------------------------------------------------------------------ parameters
+def test_as_many_parameters_as_published():
+    """results.md counts 53,569 for 15 blocks of 32 channels, of which 37,409 are not masked."""
+    model = PixelCNN(blocks=15)
+    assert sum(p.size for p in model.parameters()) == 53_569
+    assert model.live_parameters == 37_409
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 8)])
+def test_live_parameters_are_those_with_a_gradient(shape, rng):
+    """Masked weights never get one; the others do, once inputs are so small that no ReLU is off."""
+    model = PixelCNN(shape, channels=12, blocks=2, rng=rng, dtype=np.float64)
+    for layer in masked_layers(model):
+        layer.weight.data *= 1e-2
+        layer.bias.data += 1
+    loss, _ = model.loss(rng.integers(2, size=(4, *shape)), None)
+    loss.backward()
+    with_gradient = sum(int((p.grad.numpy() != 0).sum()) for p in model.parameters())
+    assert model.live_parameters == with_gradient
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 3), (3, 2, 2)])
+def test_gradients(shape, rng):
+    model = randomized(PixelCNN(shape, channels=6, blocks=1, rng=rng), rng)
+    x = rng.random((2, *shape))
+    assert sg.gradcheck(lambda x, *parameters: model.logits(x), x, *model.parameters())
+
+
+def test_it_learns_and_stays_in_single_precision(device, rng):
+    """Stripes: every row repeats the one before it."""
+    model = PixelCNN((1, 4, 4), channels=8, blocks=2, rng=rng).to(device)
+    x = np.repeat(rng.integers(2, size=(32, 1, 1, 4)), 4, axis=2).astype(np.float32)
+    x = backend.to_device(x, device)
+    optimizer = optim.Adam(model.parameters(), lr=5e-3)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss, shown = model.loss(x, None)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert loss.dtype == np.float32
+    assert losses[0] > 8
+    assert losses[-1] < 4 * math.log(2) + 1  # 4 fair bits are the least
+    assert set(shown) == {"NLL", "bits/dim"}
+
+
+def test_float32_in_float32_out_and_non_contiguous_images(rng):
+    model = PixelCNN((1, 5, 4), channels=8, blocks=2, rng=rng)
+    x = rng.random((3, 4, 5, 1)).astype(np.float32)
+    turned = x.transpose(0, 3, 2, 1)
+    y = model.logits(turned)
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.numpy(), model.logits(np.ascontiguousarray(turned)).numpy())
+    assert model.logits(x[:0].transpose(0, 3, 2, 1)).shape == (0, 1, 5, 4)
+
+
+def test_bad_input(rng):
+    with pytest.raises(ValueError, match="PixelCNN: expected a shape \\(colours, height, width\\), got \\(28, 28\\)"):
+        PixelCNN((28, 28))
+    with pytest.raises(ValueError, match="at least two channels for each of 3 colours, got 4 in all"):
+        PixelCNN((3, 8, 8), channels=4)
+    model = PixelCNN((1, 4, 4), channels=4, blocks=1, rng=rng)
+    with pytest.raises(ValueError, match="PixelCNN: expected images \\(N, 1, 4, 4\\)"):
+        model.log_prob(np.zeros((2, 1, 4, 5)))
+    with pytest.raises(ValueError, match="this model has no classes"):
+        model.log_prob(np.zeros((2, 1, 4, 4)), np.array([0, 1]))
+
+
+def test_a_residual_block_changes_nothing_where_its_last_layer_is_zero(rng):
+    """What enters is added once, unchanged."""
+    block = PixelCNN((1, 4, 4), channels=8, blocks=1, rng=rng).blocks[0]
+    block.widen.weight.data[...] = 0
+    h = rng.standard_normal((2, 8, 4, 4)).astype(np.float32)
+    np.testing.assert_array_equal(F.relu(block(h, lambda layer, x: layer(x)).data), np.maximum(h, 0))

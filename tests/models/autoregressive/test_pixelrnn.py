@@ -1,0 +1,302 @@
+"""PixelRNN: exact likelihoods, the whole past (Diagonal BiLSTM) or a triangle of it (Row LSTM), and nothing else."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import scratchgen as sg
+from scratchgen import backend, optim
+from scratchgen.models.autoregressive import PixelRNN, pixelrnn
+from scratchgen.models.autoregressive.pixelrnn import DiagonalBiLSTM, LineLSTM, RowLSTM, skew, unskew
+from scratchgen.nn import recurrent
+
+from . import proofs
+
+KINDS = pytest.mark.parametrize("kind", ["row", "diagonal"])
+SIZES = st.integers(1, 4), st.integers(0, 2), st.integers(1, 4), st.integers(1, 2)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def small(rng, shape, kind, hidden=3, layers=1, levels=2):
+    return proofs.randomized(PixelRNN(shape, levels, kind, hidden, layers, rng), rng)
+
+
+# ---------------------------------------------------------------------------------------------------- the skewed map
+@pytest.mark.equation("7.12")
+@given(*SIZES)
+def test_skew_puts_pixel_r_c_on_diagonal_r_plus_c(rows, n, columns, channels):
+    x = np.random.default_rng(rows).standard_normal((rows, n, columns, channels))
+    y = skew(x)
+    assert y.shape == (rows + columns - 1, n, rows, channels)
+    for t, r in np.ndindex(rows + columns - 1, rows):
+        expected = x[r, :, t - r] if 0 <= t - r < columns else np.zeros((n, channels))
+        np.testing.assert_array_equal(y[t, :, r], expected)
+
+
+@pytest.mark.equation("7.12")
+@given(*SIZES)
+def test_unskew_is_inverse_and_transpose(rows, n, columns, channels):
+    rng = np.random.default_rng(columns)
+    x = rng.standard_normal((rows, n, columns, channels))
+    np.testing.assert_array_equal(unskew(skew(x)), x)
+    y = rng.standard_normal(skew(x).shape)
+    assert np.vdot(skew(x), y) == pytest.approx(np.vdot(x, unskew(y)), abs=1e-12)
+
+
+def test_both_have_derivatives_of_all_orders(rng):
+    x, y = rng.standard_normal((2, 4, 2, 3)).T, rng.standard_normal((2, 3, 2, 6)).T
+    for f, z in ((skew, x), (unskew, y)):
+        assert sg.gradcheck(f, z)
+        assert sg.gradgradcheck(f, z)
+
+
+def test_skewing_on_every_device_and_in_float32(rng, device):
+    x = rng.standard_normal((3, 2, 4, 2)).astype(np.float32)
+    there = sg.tensor(x, requires_grad=True, device=device)
+    back = unskew(skew(there))
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back.numpy(), x)
+    g = rng.standard_normal(x.shape).astype(np.float32)
+    back.backward(sg.tensor(g, device=device))
+    np.testing.assert_array_equal(there.grad.numpy(), g)
+
+
+# ------------------------------------------------------------------------------------------------- probabilities
+@pytest.mark.ledger("C-NORM")
+@pytest.mark.equation("1.1", "7.16")
+@pytest.mark.parametrize(("shape", "levels"), [((1, 3, 3), 2), ((1, 4, 3), 2), ((1, 2, 3), 3)])
+@KINDS
+def test_probabilities_add_up_to_one(kind, shape, levels, rng):
+    model = small(rng, shape, kind, layers=2, levels=levels)
+    assert proofs.total_probability(model) == pytest.approx(1, abs=1e-10)
+
+
+@KINDS
+def test_samples_have_the_frequencies_of_p(kind, rng):
+    assert proofs.chi_square(small(rng, (1, 2, 3), kind), 4000, rng) > 1e-3
+
+
+def test_with_all_weights_zero_a_pixel_costs_ln_2(rng):
+    model = PixelRNN((1, 5, 4), hidden=2, layers=1, rng=rng)
+    for parameter in model.parameters():
+        parameter.data[...] = 0
+    x = (rng.random((3, 1, 5, 4)) < 0.5).astype(np.float32)
+    np.testing.assert_allclose(model.log_prob(x).numpy(), -20 * np.log(2), rtol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------ who sees whom
+def past(model):
+    return np.tri(len(model.order), k=-1, dtype=bool)
+
+
+def triangle(height, width, layers):
+    """What pixel (r, c) of a Row LSTM sees: Eq. 7.11, of row r − m the columns c + from … c + to."""
+    seen = np.zeros((height, width, height, width), bool)
+    for r, c, m in np.ndindex(height, width, height):
+        first, last = -3 - layers - m, (m + 2 if m else -1)
+        if m <= r:
+            seen[r, c, r - m, max(0, c + first) : max(0, c + last + 1)] = True
+    return seen.reshape(height * width, -1)
+
+
+@pytest.mark.ledger("C-CAUSAL")
+@pytest.mark.parametrize("shape", [(1, 3, 3), (1, 4, 3)])
+@KINDS
+def test_a_small_image_is_seen_whole(kind, shape, rng):
+    model = small(rng, shape, kind, hidden=6)
+    np.testing.assert_array_equal(proofs.dependencies(model, rng), past(model))
+
+
+@pytest.mark.ledger("C-CAUSAL")
+@pytest.mark.equation("7.13", "7.15")
+@pytest.mark.parametrize(("shape", "layers"), [((1, 3, 10), 1), ((1, 7, 5), 1), ((1, 2, 8), 2)])
+def test_a_diagonal_bilstm_sees_the_whole_past(shape, layers, rng):
+    """Images wider and higher than what the first convolution reaches: what is far has come through the states."""
+    model = small(rng, shape, "diagonal", hidden=8, layers=layers)
+    np.testing.assert_array_equal(proofs.jacobian(model, rng, tries=1), past(model))
+
+
+@pytest.mark.equation("7.15")
+@pytest.mark.parametrize("layers", [1, 2])
+def test_without_the_spare_column_the_last_pixel_of_a_row_is_missing(layers, rng):
+    """The hole of Eq. 7.15, exactly: pixels four columns or more from the edge do not see the end of the row above."""
+    model = small(rng, (1, 3, 7), "diagonal", hidden=8, layers=layers)
+    model.spare_columns = 0
+    expected = past(model).reshape(3, 7, 3, 7)
+    for r, c in np.ndindex(3, 7):
+        if r > 0 and c < 7 - 4:
+            expected[r, c, r - 1, 6] = False
+    np.testing.assert_array_equal(proofs.jacobian(model, rng, tries=1), expected.reshape(21, 21))
+
+
+@pytest.mark.equation("7.11")
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_a_row_lstm_sees_a_triangle(layers, rng):
+    model = small(rng, (1, 3, 15), "row", hidden=8, layers=layers)
+    expected = triangle(3, 15, layers)
+    if layers == 0:  # the 7×7 convolution alone, three rows up and to either side
+        expected = np.zeros((3, 15, 3, 15), bool)
+        for r, c, m in np.ndindex(3, 15, 3):
+            if m <= r:
+                expected[r, c, r - m, max(0, c - 3) : c + 4 if m else c] = True
+        expected = expected.reshape(45, 45)
+    else:
+        assert not (expected == past(model)).all()  # the image is wide enough to show the triangle's sides
+    np.testing.assert_array_equal(proofs.jacobian(model, rng, tries=1), expected)
+
+
+# --------------------------------------------------------------------------------------------------------- mutants
+class PlainBiLSTM(DiagonalBiLSTM):
+    """A BiLSTM as it is used for text: each row is read from left to right and from right to left (E26)."""
+
+    def __init__(self, features, hidden, rng):
+        self.right = LineLSTM(features, hidden, (0,), (0,), rng)
+        self.left = LineLSTM(features, hidden, (0,), (0,), rng)
+
+    def forward(self, x):
+        along = sg.functional.transpose(x, (2, 1, 0, 3))
+        both = self.right(along) + sg.functional.flip(self.left(sg.functional.flip(along, 0)), 0)
+        return sg.functional.transpose(both, (2, 1, 0, 3))
+
+
+@pytest.mark.ledger("C-CAUSAL", "E26")
+@pytest.mark.equation("7.14")
+def test_a_plain_bilstm_sees_the_future(rng):
+    model = small(rng, (1, 3, 3), "diagonal", hidden=6)
+    model.lstms = sg.nn.ModuleList([PlainBiLSTM(12, 6, rng)])
+    found = proofs.dependencies(proofs.randomized(model, rng), rng)
+    assert found[0, 1]  # the first pixel sees the second, which has not been drawn yet
+    assert (found & ~past(model)).sum() == 3 * (3 + 2 + 1)  # in each of three rows, itself and all to the right
+
+
+@pytest.mark.ledger("C-CAUSAL", "E26")
+@pytest.mark.equation("7.14")
+def test_without_the_shift_a_pixel_sees_its_right_neighbours(rng, monkeypatch):
+    monkeypatch.setattr(pixelrnn, "shift_down", lambda x: x)
+    model = small(rng, (1, 3, 3), "diagonal", hidden=6)
+    found = proofs.dependencies(model, rng)
+    assert found[0, 0]
+    assert found[0, 1]
+    assert proofs.total_probability(model) != pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.equation("7.12")
+def test_a_map_skewed_to_the_wrong_side_loses_part_of_the_past(rng, monkeypatch):
+    """Rows moved to the left: the state above is that of another pixel, two columns away."""
+    up = lambda x: sg.functional.flip(x, 0)  # rows from the bottom to the top
+    line_up = lambda y: sg.functional.flip(y, 2)
+    monkeypatch.setattr(pixelrnn, "skew", lambda x: line_up(skew(up(x))))
+    monkeypatch.setattr(pixelrnn, "unskew", lambda y: up(unskew(line_up(y))))
+    model = small(rng, (1, 7, 3), "diagonal", hidden=8)
+    found = proofs.flips(model, rng)  # the rules of both functions call each other by these names
+    assert not (found & ~past(model)).any()
+    assert not found[6 * 3 + 1, :3].any()  # the middle of the last row sees nothing of the first
+
+
+# --------------------------------------------------------------------------------------------------- layers, costs
+@pytest.mark.equation("7.10", "7.13")
+def test_the_diagonal_recurrence_pixel_by_pixel(rng):
+    """One direction, written as it is meant: the state of (r, c) from those of (r, c − 1) and (r − 1, c)."""
+    layer = LineLSTM(3, 2, (0,), (-1, 0), rng).astype(np.float64)
+    x = rng.standard_normal((3, 1, 4, 3))
+    h = unskew(layer(skew(x))).numpy()
+    nothing = np.zeros((2, 2))
+    states = {}
+    for r, c in np.ndindex(3, 4):
+        above, left = states.get((r - 1, c), nothing), states.get((r, c - 1), nothing)
+        near = np.concatenate([above[0], left[0]])
+        gates = layer.weight_ih.data @ x[r, 0, c] + layer.bias.data + layer.weight_hh.data @ near
+        states[r, c] = recurrent.lstm_step(gates, left[1])
+        np.testing.assert_allclose(h[r, 0, c], states[r, c][0], rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.equation("7.10")
+def test_the_row_recurrence_pixel_by_pixel(rng):
+    layer = RowLSTM(3, 2, rng).astype(np.float64)
+    x = rng.standard_normal((3, 1, 4, 3))
+    h = layer(x).numpy()
+    states = np.zeros((4, 6, 2, 2))  # a row above, a column on either side
+    padded = np.concatenate([np.zeros((3, 1, 3)), x[:, 0]], 1)
+    for r, c in np.ndindex(3, 4):
+        near = np.concatenate([states[r, c + k, 0] for k in (0, 1, 2)])
+        read = np.concatenate([padded[r, c], padded[r, c + 1]])
+        down = layer.down
+        gates = down.weight_ih.data @ read + down.bias.data + down.weight_hh.data @ near
+        states[r + 1, c + 1] = recurrent.lstm_step(gates, states[r, c + 1, 1])
+        np.testing.assert_allclose(h[r, 0, c], states[r + 1, c + 1, 0], rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.equation("7.16")
+@pytest.mark.parametrize(("kind", "steps"), [("row", 5), ("diagonal", 2 * (5 + 4))])
+def test_steps_one_after_the_other(kind, steps, rng, monkeypatch):
+    """A pass over an H×W image: H steps per Row LSTM; H + W steps in each direction per Diagonal BiLSTM."""
+    taken = []
+    step = recurrent.lstm_step
+    monkeypatch.setattr(recurrent, "lstm_step", lambda *args: taken.append(1) or step(*args))
+    model = PixelRNN((1, 5, 4), kind=kind, hidden=2, layers=3, rng=rng)
+    model.log_prob(np.zeros((1, 1, 5, 4), np.float32))
+    assert len(taken) == 3 * steps
+
+
+@KINDS
+def test_gradients_of_the_parameters(kind, rng):
+    model = small(rng, (1, 3, 2), kind, hidden=1)
+    x = rng.integers(2, size=(2, 1, 3, 2))
+    inner = [value for name, value in model.named_parameters() if not name.startswith("first")]  # test_convolution.py
+    assert sg.gradcheck(lambda *parameters: model.log_prob(x), *inner)
+
+
+# ----------------------------------------------------------------------------------------------------------- in use
+@KINDS
+def test_one_loss_on_every_device_and_in_float32(kind, rng, device):
+    x = (rng.random((3, 1, 5, 4)) < 0.5).astype(np.float32)
+    here, there = (PixelRNN((1, 5, 4), 2, kind, 3, 2, np.random.default_rng(1)) for _ in range(2))
+    expected, _ = here.loss(x, rng)
+    expected.backward()
+    loss, _ = there.to(device).loss(backend.to_device(x, device), rng)
+    loss.backward()
+    assert loss.dtype == np.float32
+    np.testing.assert_allclose(loss.item(), expected.item(), rtol=1e-6)
+    for (name, mine), theirs in zip(here.named_parameters(), there.parameters()):
+        assert theirs.grad.dtype == np.float32, name
+        np.testing.assert_allclose(theirs.grad.numpy(), mine.grad.numpy(), rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@KINDS
+def test_sampling_and_completing(kind, rng, device):
+    model = PixelRNN((1, 3, 2), 4, kind, 2, 1, rng).to(device)
+    drawn = backend.to_host(model.sample(5, np.random.default_rng(3)))
+    assert drawn.shape == (5, 1, 3, 2)
+    assert set(np.unique(drawn)) <= {0.0, 1.0, 2.0, 3.0}
+    known = np.zeros((1, 3, 2), bool)
+    known[:, :2] = True
+    x = backend.to_device(drawn, device)
+    completed = backend.to_host(model.complete(x, backend.to_device(known, device), np.random.default_rng(4)))
+    np.testing.assert_array_equal(completed[:, :, :2], drawn[:, :, :2])
+
+
+@KINDS
+def test_a_few_steps_learn_two_images(kind, rng):
+    x = np.repeat((rng.random((2, 1, 6, 5)) < 0.5).astype(np.float32), 8, axis=0)
+    model = PixelRNN((1, 6, 5), 2, kind, 8, 1, rng)
+    optimizer = optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(80):
+        optimizer.zero_grad()
+        loss, _ = model.loss(x, rng)
+        loss.backward()
+        optimizer.step()
+    assert np.log(2) <= loss.item() < 1.5  # which of the two it is costs ln 2, the rest nothing
+
+
+def test_what_it_cannot_be_is_named(rng):
+    with pytest.raises(ValueError, match="PixelRNN: kind is 'columns', expected 'row' or 'diagonal'"):
+        PixelRNN((1, 4, 4), kind="columns")
+    with pytest.raises(ValueError, match=r"PixelRNN: expected a shape \(1, height, width\), got \(3, 4, 4\); convert"):
+        PixelRNN((3, 4, 4))
+    with pytest.raises(ValueError, match=r"PixelRNN: expected images \(N, 1, 4, 4\), got \(2, 1, 4, 5\)"):
+        PixelRNN((1, 4, 4), hidden=2, layers=1, rng=rng).log_prob(np.zeros((2, 1, 4, 5)))
