@@ -14,8 +14,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import scipy.stats
 
-from scratchgen import backend, nn, no_grad, optim, plotting, training
 from scratchgen import functional as F
+from scratchgen import nn, no_grad, optim, plotting, training
 from scratchgen.data import binarize, downsample
 from scratchgen.evaluation import cone, receptive_field, window
 from scratchgen.models.autoregressive import Autoregressive, GatedPixelCNN, PixelCNN
@@ -23,7 +23,6 @@ from scratchgen.models.autoregressive import Autoregressive, GatedPixelCNN, Pixe
 from .options import Images, Options, load_images, start, tell, to
 
 POSITIONS = ((14, 14), (20, 7), (27, 0))  # on 28×28: in the middle, lower left, and the very corner
-DEPTH = 30  # layers, the first one counted: enough to see everything that can be seen (Eq. 5.5)
 SIDE, COIN, COPY = 6, (1, 5), (2, 0)  # of the planted images: a coin, and in raster order the very next pixel
 DIGIT_SIDE, LAYERS = 14, 4
 
@@ -32,11 +31,12 @@ DIGIT_SIDE, LAYERS = 14, 4
 class Config(Options):
     """Draws what PixelCNN and Gated PixelCNN see, plants a pixel that only one of them sees, and compares on digits."""
 
-    epochs: Annotated[int, "passes over the digits"] = 4
-    images: Annotated[int, "training digits, at most"] = 5000
+    depth: Annotated[int, "layers of the networks whose fields are drawn; from 27 on they see all they ever will"] = 30
+    epochs: Annotated[int, "passes over the digits; after half of them some networks get their eyes opened"] = 6
+    images: Annotated[int, "training digits, at most"] = 3000
     runs: Annotated[int, "trainings of each model, with a seed each; at least 2"] = 3
     channels: Annotated[int, "of the Gated PixelCNN for the digits; PixelCNN gets as many as make it as large"] = 8
-    lr: Annotated[float, "Adam's learning rate; after each epoch, two thirds of it"] = 8e-3
+    lr: Annotated[float, "Adam's learning rate, falling from epoch to epoch; a third of it in the second half"] = 8e-3
     steps: Annotated[int, "training steps on the planted images"] = 300
 
     NAME: ClassVar[str] = "blind_spot"
@@ -45,7 +45,7 @@ class Config(Options):
 
 # ------------------------------------------------------------------------------------------------------------ models
 def with_small_kernels(model: Any, rng: np.random.Generator) -> Any:
-    """The model with 3×3 in its first layer instead of 7×7: all kernels alike, and the blind spot as large as it gets."""
+    """The model with a first layer of 3×3 instead of 7×7: all kernels alike, the blind spot as large as it gets."""
     channels, dtype = model.first.weight.shape[0], model.first.weight.dtype
     if isinstance(model, GatedPixelCNN):
         model.first_vertical = nn.MaskedConv2d("A", 1, channels, 3, vertical=True, rng=rng, dtype=dtype)
@@ -60,29 +60,32 @@ def blinded(model: GatedPixelCNN) -> GatedPixelCNN:
     it sees is now the cone of Eq. 5.4 (derivations/05-blind-spot.md#eq-5-4)."""
     for layer in model.layers:
         layer.vertical.taps = tuple(tap for tap in layer.vertical.taps if tap != (1, 2))
+        layer.vertical.weight.data[:, :, 1, 2] = 0
+        layer.vertical.live -= layer.vertical.weight.data[:, :, 1, 2].size
     return model
 
 
 # -------------------------------------------------------------------------------------------------- what can be seen
-def fields(seed: int) -> dict[str, tuple[np.ndarray, tuple[int, int], np.ndarray]]:
-    """The influence of every pixel on three conditionals of both networks, 3×3 throughout, untrained; with the theorems,
-    Eqs. 5.4 and 5.7. The count of blind pixels is the map's, not the theorem's (Eq. 5.6)."""
+def fields(depth: int, seed: int) -> dict[str, tuple[np.ndarray, tuple[int, int], np.ndarray]]:
+    """The influence of every pixel on three conditionals of both networks, untrained and 3×3 throughout, each with its
+    theorem, Eq. 5.4 or 5.7. The blind pixels are counted on the map; Eqs. 5.5 and 5.6 foretell from which depth on
+    there are how many."""
     rng = np.random.default_rng(seed)
     found = {}
     for model_class, theorem in ((PixelCNN, cone), (GatedPixelCNN, window)):
-        model = model_class((1, 28, 28), 2, 16, DEPTH - 1, rng=rng, dtype=np.float64)
+        model = model_class((1, 28, 28), 2, 12, depth - 1, rng=rng, dtype=np.float64)
         with_small_kernels(model, rng)
         for i, j in POSITIONS:
             influence = receptive_field(model, (0, i, j), rng, images=4)[0]
             blind = int((influence.ravel()[: 28 * i + j] == 0).sum())
             name = f"{model_class.__name__} at ({i}, {j}):\nblind for {blind} of {28 * i + j}"
-            found[name] = influence, (i, j), theorem((28, 28), (i, j), 3, 3)
+            found[name] = influence, (i, j), theorem((28, 28), (i, j), 3, 3, depth - 1)
     return found
 
 
 # ------------------------------------------------------------------------------------------------- the planted pixel
 def planted() -> np.ndarray:
-    """Both images of a world with one coin: empty, or with 1 at COIN and, a copy, at COPY. float32 (2, 1, SIDE, SIDE)."""
+    """Both images of a world with one coin, float32 (2, 1, SIDE, SIDE): empty, or 1 at COIN and, its copy, at COPY."""
     x = np.zeros((2, 1, SIDE, SIDE), np.float32)
     x[1, 0, *COIN] = x[1, 0, *COPY] = 1
     return x
@@ -118,54 +121,75 @@ def bits(images: Images, config: Config) -> list[np.ndarray]:
     return [small(x) for x in (images.train[0][: config.images], images.validation[0], images.test[0])]
 
 
-def contestants(config: Config) -> dict[str, Callable[[np.random.Generator], Any]]:
-    """How each model is made. The same generator gives both Gated networks the same first weights."""
+def contestants(config: Config) -> dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]:
+    """How each model is made for the first half of its training, and for the second: "opened" is the blinded network
+    with its eyes opened half-way, where the taps that were missing begin at 0. So both halves of a pair start equal."""
     shape = (1, DIGIT_SIDE, DIGIT_SIDE)
 
     def gated(rng: Any) -> GatedPixelCNN:
         return GatedPixelCNN(shape, 2, config.channels, LAYERS, rng=rng)
 
-    size = gated(0).live_parameters
-    widths = range(2, 20 * config.channels, 2)
-    width = min(widths, key=lambda c: abs(PixelCNN(shape, 2, c, LAYERS, rng=0).live_parameters - size))
+    def small(rng: Any) -> GatedPixelCNN:
+        return with_small_kernels(gated(rng), rng)
+
+    def pixel_cnn(rng: Any) -> PixelCNN:
+        return PixelCNN(shape, 2, width, LAYERS, rng=rng)
+
+    def blind(make: Callable[[Any], GatedPixelCNN]) -> Callable[[Any], GatedPixelCNN]:
+        return lambda rng: blinded(make(rng))
+
+    size, widths = gated(None).live_parameters, range(2, 20 * config.channels, 2)
+    width = min(widths, key=lambda channels: abs(PixelCNN(shape, 2, channels, LAYERS).live_parameters - size))
     return {
-        "PixelCNN": lambda rng: PixelCNN(shape, 2, width, LAYERS, rng=rng),
-        "Gated, blinded": lambda rng: blinded(gated(rng)),
-        "Gated": gated,
-        "Gated, blinded, 3×3": lambda rng: blinded(with_small_kernels(gated(rng), rng)),
-        "Gated, 3×3": lambda rng: with_small_kernels(gated(rng), rng),
+        "PixelCNN": (pixel_cnn, pixel_cnn),
+        "Gated, blinded": (blind(gated), blind(gated)),
+        "Gated, opened": (blind(gated), gated),
+        "3×3, blinded": (blind(small), blind(small)),
+        "3×3, opened": (blind(small), small),
     }
 
 
-def learn_digits(config: Config, name: str, make: Callable[[Any], Any], data: Sequence[np.ndarray], run: int) -> Any:
-    """Train one model; its test likelihood, image by image, in nats, with the weights of the best epoch."""
-    rng = np.random.default_rng([config.seed, run])
-    model = make(rng)
-    model.to(config.device)
-    train, validation, test = to(config.device, *data)
+def learn_half(config: Config, model: Any, data: Sequence[Any], name: str, lr: float, rng: Any) -> dict[str, Any]:
+    """Half of the epochs; the weights of the best one."""
 
     def anneal(run: training.Run) -> None:
-        run.optimizer.lr = config.lr * (2 / 3) ** run.epoch
+        run.optimizer.lr = lr * 0.7**run.epoch
 
-    path = config.folder() / f"{name.replace(', ', '_').replace('×', 'x')}_{run}.npz"
-    first = name == "PixelCNN" and run == 0
-    result = training.train(
-        training.Run(model, optim.Adam(model.parameters(), lr=config.lr), rng),
+    path = config.folder() / f"{name.replace('×', 'x')}.npz"
+    run = training.train(
+        training.Run(model, optim.Adam(model.parameters(), lr=lr), rng),
         model.loss,
-        [train],
-        validation=[validation],
-        epochs=config.epochs,
+        [data[0]],
+        validation=[data[1]],
+        epochs=(config.epochs + 1) // 2,
         batch_size=50,
         callbacks=[anneal],
         checkpoint=path,
-        config=config.identity(model=name, run=run, digits=len(train)),
-        resume=config.resume and (path.exists() or first),
+        config=config.identity(half=name, digits=len(data[0])),
+        resume=config.resume and (path.exists() or name == "PixelCNN_first_0"),
         workers=2,
-        title=f"{name}, seed {config.seed}.{run}",
+        title=name.replace("_", " "),
     )
-    model.load_state_dict(result.best)
-    with no_grad():
-        return np.concatenate([-model.log_prob(test[i : i + 250]).numpy() for i in range(0, len(test), 250)])
+    return run.best
+
+
+def learn_digits(config: Config, data: Sequence[np.ndarray], run: int) -> dict[str, float]:
+    """The test likelihood of every contestant in nats per image. What begins alike is trained once."""
+    data, firsts, nats = to(config.device, *data), {}, {}
+    for name, makes in contestants(config).items():
+        family = name.split(",")[0]
+        for half, make in enumerate(makes):
+            rng = np.random.default_rng([config.seed, run, half])
+            model = make(rng)
+            model.to(config.device)
+            if half == 0 and family not in firsts:
+                firsts[family] = learn_half(config, model, data, f"{family}_first_{run}", config.lr, rng)
+            elif half == 1:
+                model.load_state_dict(firsts[family])
+                best = learn_half(config, model, data, f"{name.replace(', ', '_')}_{run}", config.lr / 3, rng)
+                model.load_state_dict(best)
+                nats[name] = training.evaluate(model, model.loss, [data[2]])["NLL"]
+    return nats
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
@@ -175,62 +199,73 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def differences(nats: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """What a blind spot costs, run by run: the same first weights and the same minibatches with and without it."""
+    """What a blind spot costs, run by run."""
     pairs = {
-        "PixelCNN −\nGated": ("PixelCNN", "Gated"),
-        "blinded −\nGated": ("Gated, blinded", "Gated"),
-        "the same,\n3×3": ("Gated, blinded, 3×3", "Gated, 3×3"),
+        "PixelCNN\n− Gated": ("PixelCNN", "Gated, opened"),
+        "blinded\n− opened": ("Gated, blinded", "Gated, opened"),
+        "the same,\n3×3": ("3×3, blinded", "3×3, opened"),
     }
     return {name: [a - b for a, b in zip(nats[one], nats[other])] for name, (one, other) in pairs.items()}
 
 
-def draw(figure: Any, config: Config, name: str) -> Path:
-    return plotting.save(figure, config.folder() / f"{name}.png")
+# ------------------------------------------------------------------------------------- three pictures and their numbers
+def show_fields(config: Config) -> tuple[Path, list[str]]:
+    """What both networks see."""
+    maps = fields(config.depth, config.seed)
+    title = f"networks of {config.depth} layers, 3×3, seed {config.seed}; red: the theorem; orange: no influence at all"
+    path = plotting.save(plotting.receptive_fields(maps, 3, title), config.folder() / "fields.png")
+    return path, [name.replace("\n", " ") for name in maps]
+
+
+def show_planted(config: Config) -> tuple[Path, list[str]]:
+    """What they know of a coin and of its copy."""
+    left = {
+        model_class.__name__: [
+            learn_planted(model_class, config.steps, config.seed + run) for run in range(config.runs)
+        ]
+        for model_class in (PixelCNN, GatedPixelCNN)
+    }
+    panels = {
+        f"−ln p({pixel} | pixels before it) (nats)": {
+            name: [float(nats[position]) for nats in several] for name, several in left.items()
+        }
+        for pixel, position in (("coin", COIN), ("its copy", COPY))
+    }
+    title = f"a coin at {COIN}, and its copy in the next pixel, {COPY}; {config.steps} steps, seed {config.seed}"
+    lines = dict.fromkeys(panels, (math.log(2), "ln 2: nothing is known"))
+    path = plotting.save(plotting.dots(panels, title, lines), config.folder() / "planted.png")
+    told = [f"{name}: {', '.join(f'{nats[COPY]:.4f}' for nats in several)} nats" for name, several in left.items()]
+    return path, ["left at the planted copy:", *(f"  {line}" for line in told)]
+
+
+def show_digits(config: Config) -> tuple[Path, list[str]]:
+    """What the blind spot costs on digits."""
+    images = load_images(config)
+    data = bits(images, config)
+    runs = [learn_digits(config, data, run) for run in range(config.runs)]
+    nats = {name: [run[name] for run in runs] for name in runs[0]}
+    costs = differences(nats)
+    test, cost = "test NLL (nats per image)", "what the blind spot costs (nats per image)"
+    panels = {test: {name.replace(", ", ",\n"): values for name, values in nats.items()}, cost: costs}
+    title = f"digits, {DIGIT_SIDE}×{DIGIT_SIDE}; {config.runs} runs of {config.epochs} epochs, seed {config.seed}"
+    path = plotting.save(plotting.dots(panels, title, {cost: (0.0, "nothing")}), config.folder() / "digits.png")
+    sizes = {name: make(None).live_parameters for name, (_, make) in contestants(config).items()}
+    told = [(name.replace("\n", " "), *interval(values)) for name, values in costs.items()]
+    return path, [
+        f"{len(data[2]):,} test images of {images.name}, {DIGIT_SIDE}×{DIGIT_SIDE}, binarized once; nats per image:",
+        *(f"  {name}: {np.mean(values):.2f} ({sizes[name]:,} parameters)" for name, values in nats.items()),
+        f"what the blind spot costs, with 95 % intervals over {config.runs} runs:",
+        "  " + "; ".join(f"{name}: {mean:+.2f} ± {half:.2f}" for name, mean, half in told),
+    ]
 
 
 def main(config: Config) -> None:
     """Draw the receptive fields, train on the planted images and on digits, say what it cost."""
     if config.runs < 2:
         raise ValueError(f"demos.blind_spot: expected --runs of at least 2, for an interval, got {config.runs}")
-    seed = f"seed {config.seed}"
-    maps = fields(config.seed)
-    title = f"two networks of {DEPTH} layers, 3×3 throughout, {seed}; red: what the theorem says is seen; orange: no influence"
-    pictures = [draw(plotting.receptive_fields(maps, 3, title), config, "fields")]
-
-    at_copy = {}
-    for model_class in (PixelCNN, GatedPixelCNN):
-        left = [learn_planted(model_class, config.steps, config.seed + run) for run in range(config.runs)]
-        at_copy[model_class.__name__] = [float(nats[COPY]) for nats in left]
-    ylabel = "−ln p(copy | pixels before it) (nats)"
-    title = f"a coin at {COIN}, its copy at {COPY}, the next pixel; {config.steps} steps, {config.runs} runs, {seed}"
-    figure = plotting.dots({ylabel: at_copy}, title, {ylabel: (math.log(2), "ln 2: knows nothing")})
-    pictures.append(draw(figure, config, "planted"))
-
-    images = load_images(config)
-    data, models = bits(images, config), contestants(config)
-    nats = {
-        name: [float(learn_digits(config, name, make, data, run).mean()) for run in range(config.runs)]
-        for name, make in models.items()
-    }
-    costs = differences(nats)
-    panels = {
-        "test NLL (nats per image)": {name.replace(", ", ",\n"): values for name, values in nats.items()},
-        "difference (nats per image)": costs,
-    }
-    title = f"digits, {DIGIT_SIDE}×{DIGIT_SIDE}, {LAYERS} layers, {config.runs} runs of {config.epochs} epochs, {seed}"
-    pictures.append(draw(plotting.dots(panels, title, {"difference (nats per image)": (0.0, "no cost")}), config, "digits"))
-
-    tell(*pictures)
-    for name, (values, _, _) in maps.items():
-        print(name.replace("\n", " "))
-    for name, values in at_copy.items():
-        print(f"{name}: {np.mean(values):.4f} nats at the copy (runs: {', '.join(f'{v:.4f}' for v in values)})")
-    for name, values in nats.items():
-        size = models[name](np.random.default_rng(0)).live_parameters
-        print(f"{name}: {np.mean(values):.2f} nats per test digit, {size:,} parameters")
-    print(f"what the blind spot costs on {images.name}, in nats per digit, with 95 % intervals over {config.runs} runs:")
-    told = [(name.replace("\n", " "), *interval(values)) for name, values in costs.items()]
-    print("  " + "; ".join(f"{name}: {mean:+.2f} ± {half:.2f}" for name, mean, half in told))
+    paths, lines = zip(*(show(config) for show in (show_fields, show_planted, show_digits)))
+    tell(*paths)
+    print(*(line for part in lines for line in part), sep="\n")
 
 
 if __name__ == "__main__":

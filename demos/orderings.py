@@ -20,12 +20,10 @@ from scratchgen.models.autoregressive import MADE, NADE, Autoregressive, Mixture
 
 from .options import Images, Options, load_images, start, tell, to
 
-SIDE = 14  # of the images; 28 × 28 would take four times as long and longer
-PIXELS = SIDE * SIDE
-ORDERS: dict[str, Callable[[Any], list[int]]] = {
-    "raster": lambda rng: raster(SIDE, SIDE),
-    "random": lambda rng: shuffled(SIDE, SIDE, rng),
-    "spiral": lambda rng: spiral(SIDE, SIDE),
+ORDERS: dict[str, Callable[[int, Any], list[int]]] = {
+    "raster": lambda side, rng: raster(side, side),
+    "random": lambda side, rng: shuffled(side, side, rng),
+    "spiral": lambda side, rng: spiral(side, side),
 }
 MIXED = "4 random, mixed"
 CLAIM = "pytorch-generative found random orders better than raster order for MADE"
@@ -39,33 +37,37 @@ class Config(Options):
     batch_size: Annotated[int, "images per step"] = 100
     seeds: Annotated[int, "runs of each kind, at least 2: first weights, minibatches, random orders"] = 3
 
+    side: Annotated[int, "the images are made smaller, side × side pixels: 28, 14 or 7"] = 14
+
     NAME: ClassVar[str] = "orderings"
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "seeds": 2}
 
 
-def build(kind: str, order: str, rng: np.random.Generator) -> tuple[Autoregressive, float]:
+def build(kind: str, order: str, side: int, rng: np.random.Generator) -> tuple[Autoregressive, float]:
     """A model, and the learning rate at which it does well (found by hand on the validation images)."""
+    shape = (side * side,)
     if kind == "NADE":
-        return NADE((PIXELS,), 64, ORDERS[order](rng), rng), 0.02
+        return NADE(shape, 64, ORDERS[order](side, rng), rng), 0.02
     if order != MIXED:
-        return MADE((PIXELS,), (256,), ORDERS[order](rng), rng), 0.01
-    first = MADE((PIXELS,), (256,), shuffled(SIDE, SIDE, rng), rng)
-    return Mixture([first, *(first.remasked(shuffled(SIDE, SIDE, rng), rng) for _ in range(3))]), 0.01
+        return MADE(shape, (256,), ORDERS[order](side, rng), rng), 0.01
+    first, *others = (shuffled(side, side, rng) for _ in range(4))
+    made = MADE(shape, (256,), first, rng)
+    return Mixture([made, *(made.remasked(other, rng) for other in others)]), 0.01
 
 
 KINDS = [("MADE", order) for order in (*ORDERS, MIXED)] + [("NADE", order) for order in ORDERS]
 
 
-def load_bits(images: Images) -> list[np.ndarray]:
-    """Train, validation and test images, 14 × 14, black or white: binarized once."""
+def load_bits(images: Images, side: int) -> list[np.ndarray]:
+    """Train, validation and test images, made smaller, black or white: binarized once."""
     splits = (images.train, images.validation, images.test)
-    return [binarize(downsample(x.reshape(-1, 28, 28), SIDE).reshape(-1, PIXELS), "static") for x, _ in splits]
+    return [binarize(downsample(x.reshape(-1, 28, 28), side).reshape(len(x), -1), "static") for x, _ in splits]
 
 
 def learn(config: Config, images: Images, bits: list[Any], kind: str, order: str, seed: int) -> Autoregressive:
     """One model, with the weights of its best epoch on the validation images."""
     rng = np.random.default_rng(seed)
-    model, lr = build(kind, order, rng)
+    model, lr = build(kind, order, config.side, rng)
     model.to(config.device)
     path = config.folder() / f"{kind}-{order.replace(' ', '').replace(',', '-')}-{seed}.npz".lower()
     run = training.train(
@@ -107,7 +109,7 @@ def main(config: Config) -> None:
     if config.seeds < 2:
         raise SystemExit("demos.orderings: an interval needs --seeds 2 or more")
     images = load_images(config)
-    bits = to(config.device, *load_bits(images))
+    bits = to(config.device, *load_bits(images, config.side))
     seeds = range(config.seed, config.seed + config.seeds)
     print(f"claim C-ORDER: the result depends on the order (S0). Prior: {CLAIM}.")
     print(f"{'model':6}{'order':18}{'validation':>13}{'test':>10}   nats per image, ± 95 % over {config.seeds} seeds")
@@ -124,6 +126,7 @@ def main(config: Config) -> None:
                 members += [nats(member, bits[2]) for member in model.members]
                 wrong.append(mean_of_logits(model, bits[2]))
 
+    side = config.side
     gains: dict[str, float] = {}
     errors: dict[str, float] = {}
     for (kind, order), values in test.items():
@@ -132,13 +135,13 @@ def main(config: Config) -> None:
             name = f"{kind}, {order}: {interval(values)[0]:.2f}"
             gains[name], errors[name] = interval(paired)
     rasters = ", ".join(f"{kind} {interval(test[kind, 'raster'])[0]:.2f}" for kind in ("MADE", "NADE"))
-    title = f"test nats per image, {SIDE}×{SIDE}, {config.seeds} seeds from {config.seed}; raster order: {rasters}"
-    ranks = {name: np.argsort(order(np.random.default_rng(config.seed))) for name, order in ORDERS.items()}
-    maps = {name: rank.reshape(SIDE, SIDE) for name, rank in ranks.items()}
+    title = f"test nats per image, {side}×{side}, {config.seeds} seeds from {config.seed}; raster order: {rasters}"
+    orders = {name: order(side, np.random.default_rng(config.seed)) for name, order in ORDERS.items()}
+    maps = {name: np.argsort(order).reshape(side, side) for name, order in orders.items()}
     folder = config.folder()
     tell(
         plotting.save(
-            plotting.heatmaps(maps, "pixels drawn before", f"three orders of {SIDE}×{SIDE} pixels, seed {config.seed}"),
+            plotting.heatmaps(maps, "pixels drawn before", f"three orders of {side}×{side} pixels, seed {config.seed}"),
             folder / "orders.png",
         ),
         plotting.save(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -17,9 +16,6 @@ from scratchgen import backend, data, nn, no_grad, optim, plotting, training
 from scratchgen.models.autoregressive import Autoregressive, PixelCNN, PixelRNN
 
 from .options import Options, load_images, start, tell
-
-SIDE = 14
-SHAPE = (1, SIDE, SIDE)
 
 
 @dataclass
@@ -30,19 +26,20 @@ class Config(Options):
     batch_size: Annotated[int, "images per step"] = 32
     lr: Annotated[float, "Adam's learning rate at the beginning; it falls to 0 along a cosine"] = 4e-3
     hidden: Annotated[int, "units of the LSTMs; the PixelCNN has twice as many channels"] = 16
+    side: Annotated[int, "images are averaged to side × side: 28, 14 or 7"] = 14
     layers: Annotated[int, "LSTM layers; the PixelCNN has four times as many residual blocks"] = 1
 
     NAME: ClassVar[str] = "pixelrnn"
-    QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "hidden": 8}
+    QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "side": 7}
 
 
 def make(config: Config) -> dict[str, Autoregressive]:
     """The three models, the same number of parameters to about a tenth."""
-    rng = np.random.default_rng(config.seed)
+    rng, shape = np.random.default_rng(config.seed), (1, config.side, config.side)
     return {
-        "PixelCNN": PixelCNN(SHAPE, channels=2 * config.hidden, blocks=4 * config.layers, rng=rng),
-        "Row LSTM": PixelRNN(SHAPE, 2, "row", config.hidden + 1, config.layers, rng),
-        "Diagonal BiLSTM": PixelRNN(SHAPE, 2, "diagonal", config.hidden, config.layers, rng),
+        "PixelCNN": PixelCNN(shape, channels=2 * config.hidden, blocks=4 * config.layers, rng=rng),
+        "Row LSTM": PixelRNN(shape, 2, "row", config.hidden + 1, config.layers, rng),
+        "Diagonal BiLSTM": PixelRNN(shape, 2, "diagonal", config.hidden, config.layers, rng),
     }
 
 
@@ -101,15 +98,15 @@ def seconds(f: Any, times: int) -> float:
 
 def main(config: Config) -> None:
     """Train the three, draw, measure."""
-    images = load_images(config)
+    images, side = load_images(config), config.side
     grey = {name: getattr(images, name)[0].reshape(-1, 1, 28, 28) for name in ("train", "validation", "test")}
     splits = {
-        name: backend.to_device(data.binarize(data.downsample(x, SIDE), "static"), config.device)
+        name: backend.to_device(data.binarize(data.downsample(x, side), "static"), config.device)
         for name, x in grey.items()
     }
     test, batch = splits["test"], splits["train"][: config.batch_size]
     models = make(config)
-    curves, groups, lines, losses = {}, {f"test digits, {SIDE}×{SIDE}": flat(test[:40])}, [], {}
+    curves, groups, lines, losses = {}, {f"test digits, {side}×{side}": flat(test[:40])}, [], {}
     for name, model in models.items():
         model.to(config.device)
         run = learn(config, name, model, splits, images.name)
@@ -123,7 +120,7 @@ def main(config: Config) -> None:
             f"  {name:16}{live_parameters(model):10,}{losses[name].mean():9.2f} ± {error(losses[name]):.2f}"
             f"{step * len(splits['train']) / config.batch_size:12.1f}{drawing:14.2f}"
         )
-    title, folder = f"static bits, {SIDE}×{SIDE}, seed {config.seed}", config.folder()
+    title, folder = f"static bits, {side}×{side}, seed {config.seed}", config.folder()
     tell(
         plotting.save(
             plotting.curves({"validation −ln p(x) (nats per image)": curves}, title=title), folder / "training.png"
@@ -132,9 +129,9 @@ def main(config: Config) -> None:
     )
     print("                 parameters      test NLL, nats   s per epoch   s for 40 samples", *lines, sep="\n")
     print(
-        f"  NLL: exact, mean ± standard error over {len(test):,} images of {images.name}, averaged to {SIDE}×{SIDE} and\n"
-        "  binarized once; the weights of the best epoch by validation. Times: steps of loss and gradient, from the\n"
-        "  median of five, in this process on this machine; samples drawn by `sample` as it is."
+        f"  NLL: exact, mean ± standard error over {len(test):,} images of {images.name}, averaged to\n"
+        f"  {side}×{side} and binarized once; the weights of the best epoch by validation. Times: loss and gradient\n"
+        "  of every minibatch, from the median of five; `sample` as it is (the PixelCNN's is cached)."
     )
     for name in ("Row LSTM", "Diagonal BiLSTM"):
         gain = losses["PixelCNN"] - losses[name]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "animate", "bars", "comparison", "curves", "dots", "heatmaps", "image_grid", "latent_plane", "receptive_fields",
-    "save", "scatter", "tiles",
+    "animate", "bars", "comparison", "curves", "dots", "growth", "heatmaps", "image_grid", "latent_plane",
+    "receptive_fields", "save", "scatter", "tiles",
 ]  # fmt: skip
 
 STYLE = Path(__file__).with_name("scratchgen.mplstyle")
@@ -123,7 +123,7 @@ def animate(
 
     figure = comparison({"": frames[0]}, columns, title)
     (picture,) = figure.axes[0].images
-    writer = PillowWriter(fps=len(frames) / seconds)
+    writer = PillowWriter(fps=max(1, round(len(frames) / seconds)))
     with files.whole(path) as draft, _style(), writer.saving(figure, draft, dpi=70):
         for frame in [*frames, *[frames[-1]] * (len(frames) // 4)]:
             picture.set_data(tiles(_square(frame), columns))
@@ -174,6 +174,33 @@ def curves(
             for name, values in lines.items():
                 marker = "o" if len(values) == 1 else None  # one point makes no line
                 axes.plot(range(start, start + len(values)), values, label=name, marker=marker)
+            axes.set_xlabel(xlabel)
+            axes.set_ylabel(ylabel)
+            if len(lines) > 1:
+                axes.legend()
+        _title(figure, title)
+    return figure
+
+
+def growth(
+    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]], xlabel: str, title: str = ""
+) -> Figure:
+    """How numbers grow: for each panel its y label (with the unit) and the named curves (x, y) in it, on logarithmic
+    axes. A power law is a straight line there, and its slope the power."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    with _style():
+        figure = _figure(4.6 * len(panels), 4.2)
+        for axes, (ylabel, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+            for name, (x, y) in lines.items():
+                axes.loglog(x, y, label=name, marker="o", markersize=3)
+            ticks = sorted({float(value) for x, _ in lines.values() for value in x})
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_minor_formatter(NullFormatter())
+            axes.margins(y=0.15)
             axes.set_xlabel(xlabel)
             axes.set_ylabel(ylabel)
             if len(lines) > 1:
@@ -263,9 +290,9 @@ def dots(
 def receptive_fields(
     maps: Mapping[str, tuple[np.ndarray, tuple[int, int], np.ndarray]], columns: int, title: str = ""
 ) -> Figure:
-    """What a conditional sees: under each name how strongly it depends on each pixel (H, W), by the power of ten; its own
-    position; and where a theorem says that it sees (booleans (H, W)), drawn as an outline. What comes before it and has
-    no influence at all is orange, what comes after it white."""
+    """What conditionals see: under each name how strongly one depends on each pixel (H, W), in powers of ten; its own
+    position; and what a theorem says that it sees (booleans (H, W)), drawn as an outline. A pixel that comes before it
+    and has no influence at all is orange, one that comes after it white."""
     import matplotlib
 
     colours = matplotlib.colormaps["viridis"].with_extremes(bad="#ffa90e")
@@ -283,7 +310,8 @@ def receptive_fields(
             axes.plot(column, row, marker="s", markersize=4, color="black")
             axes.set_title(name)
             axes.axis("off")
-        figure.colorbar(shown, ax=grid, label="log₁₀ of |∂ logit/∂ pixel|, the largest being 0", shrink=0.7, extend="min")
+        label = "|∂ logit/∂ pixel|, power of ten (the largest: 0)"
+        figure.colorbar(shown, ax=grid, label=label, shrink=0.7, extend="min")
         _title(figure, title)
     return figure
 

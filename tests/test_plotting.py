@@ -71,6 +71,16 @@ def test_curves_hold_the_numbers_under_their_names():
     assert len(colours) == len(dashes) == 2  # told apart by colour, and without it
 
 
+def test_growth_is_drawn_on_logarithmic_axes():
+    figure = plotting.growth({"seconds": {"slow": ([1, 10], [1, 100]), "fast": ([1, 10], [1, 10])}}, "pixels")
+    (axes,) = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("pixels", "seconds")
+    assert axes.lines[0].get_xydata().tolist() == [[1, 1], [10, 100]]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["slow", "fast"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "10"]
+
+
 def test_a_scatter_draws_each_class_as_its_digit():
     points = np.arange(8.0).reshape(4, 2)
     figure = plotting.scatter(points, np.array([1, 0, 1, 3]), "codes", ("a", "b"))
@@ -132,3 +142,40 @@ def test_an_animation_shows_its_frames_in_turn(tmp_path, images):
             shades.append(pixels[int(0.7 * len(pixels)), int(0.7 * pixels.shape[1])])  # in the last image
     assert shades[0] > shades[1] > shades[2]  # ink on paper
     assert [p.name for p in path.parent.iterdir()] == ["film.gif"]
+
+
+def test_bars_carry_their_numbers_and_intervals():
+    figure = plotting.bars({"a": 1.5, "b": -2.0}, "nats", "title", {"a": 0.5, "b": 0.25})
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.containers[-1].patches] == [1.5, -2.0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    (intervals,) = axes.containers[-1].errorbar.lines[2]
+    np.testing.assert_allclose([segment[:, 0] for segment in intervals.get_segments()], [[1, 2], [-2.25, -1.75]])
+    assert plotting.bars({"a": 1.5}, "nats").axes[0].containers[-1].errorbar is None
+
+
+def test_dots_are_the_values_with_their_means_and_a_named_level():
+    panels = {"NLL (nats)": {"one": [1.0, 3.0], "two": [5.0]}, "difference (nats)": {"one": [0.5]}}
+    left, right = plotting.dots(panels, "seed 1", {"NLL (nats)": (4.0, "ln 2")}).axes
+    (mean, values), level = left.lines[:2], left.lines[-1]
+    assert mean.get_ydata().tolist() == [2, 2]
+    assert values.get_ydata().tolist() == [1, 3]
+    assert list(level.get_ydata()) == [4, 4]
+    assert [t.get_text() for t in left.texts] == ["ln 2"]
+    assert [t.get_text() for t in left.get_xticklabels()] == ["one", "two"]
+    assert [axes.get_ylabel() for axes in (left, right)] == list(panels)
+    assert len(right.lines) == 2
+
+
+def test_a_receptive_field_is_drawn_in_powers_of_ten_inside_of_its_outline():
+    values = np.array([[1.0, 0.0, 100.0], [10.0, 0.0, 0.0]])
+    seen = np.array([[True, False, True], [True, False, False]])
+    axes = plotting.receptive_fields({"blind for 1 of 4": (values, (1, 1), seen)}, 1).axes[0]
+    powers, after = (image.get_array() for image in axes.images)
+    np.testing.assert_array_equal(powers.filled(np.nan), [[-2, np.nan, 0], [-1, np.nan, np.nan]])  # NaN: orange
+    np.testing.assert_array_equal(after.mask, [[True, True, True], [True, False, False]])
+    assert axes.lines[0].get_xydata().tolist() == [[1, 1]]
+    segments = {tuple(map(tuple, np.sort(s, axis=0))) for s in axes.collections[0].get_segments()}
+    assert ((0.5, -0.5), (0.5, 0.5)) in segments  # between (0, 0) and (0, 1)
+    assert ((1.5, 0.5), (2.5, 0.5)) in segments  # below (0, 2)
+    assert len(segments) == 6 + 4  # around two pixels in a column, and around one

@@ -56,9 +56,9 @@ class MaskedConv2d(Conv2d):
     their weights are 0. Sizes are kept: the padding is half the kernel, whose sides are odd.
 
     With `vertical`, rows take the place of pixels: it sees all of the rows above, and as type "B" its own whole row.
-    With several `colours`, channel c belongs to colour c mod colours, and at the pixel itself an output sees the colours
-    before its own (A), or these and its own (B): Eq. 6.7 (derivations/06-gated-pixelcnn.md#eq-6-7).
-    `live` counts the parameters that are not masked.
+    With several `colours`, channel c belongs to colour c mod colours, and at the pixel itself an output sees the
+    colours before its own (A), or these and its own (B): Eq. 6.7 (derivations/06-gated-pixelcnn.md#eq-6-7).
+    `live` counts the parameters that are not masked. Raises `ValueError` for kernels without a centre.
     Source: A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, *Pixel Recurrent Neural Networks*, ICML 2016.
     """
 

@@ -116,14 +116,15 @@ def project(x: Any, weight: Any, bias: Any = None) -> Any:
 
 # --------------------------------------------------------------------------------------------------------- all steps
 def lstm(x: Any, weight: Any, state: Any, offsets: tuple[int, ...] = (0,)) -> Any:
-    """hₜ, cₜ = lstm_step(xₜ + Σ_δ W_δ hₜ₋₁[· + δ], cₜ₋₁) for t = 1 … T, and l-th cells of L.
+    """hₜ, cₜ = lstm_step(xₜ + Σ_δ W_δ hₜ₋₁[· + δ], cₜ₋₁) for t = 1 … T, in each of the L cells of a line.
 
-    Eq. 7.10 (derivations/07-recurrent.md#eq-7-10). x (T, N, L, 4H) is what the input says to the gates, for all steps at
-    once; weight (4H, K·H) has one block for each of the K offsets; state (2, N, L, H) holds h₀ and c₀. Returns all
-    states (T, 2, N, L, H). Raises `ValueError` for no steps, and for a weight that does not fit.
+    Eq. 7.10 (derivations/07-recurrent.md#eq-7-10). x (T, N, L, 4H) is what the input says to the gates at all steps;
+    weight (4H, K·H) has a block for each of the K offsets; state (2, N, L, H) holds h₀ and c₀ → all states
+    (T, 2, N, L, H). Raises `ValueError` for no steps, and for shapes that do not fit together.
     """
-    steps, hidden = len(x), state.shape[-1]
-    if steps == 0 or x.shape[1:] != (*state.shape[1:3], 4 * hidden) or weight.shape != (4 * hidden, len(offsets) * hidden):
+    _, n, length, hidden = state.shape
+    fits = x.shape[1:] == (n, length, 4 * hidden) and weight.shape == (4 * hidden, len(offsets) * hidden)
+    if len(x) == 0 or not fits:
         raise ValueError(
             f"lstm: expected x (T ≥ 1, N, L, 4H), weight (4H, {len(offsets)}·H) and state (2, N, L, H), "
             f"got {x.shape}, {weight.shape} and {state.shape}"

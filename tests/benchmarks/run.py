@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.run [--only engine vae …] [--rounds 5] [--json results.json]`: all ratios, as tables.
 
-Wants an otherwise idle machine. Everything takes less than six minutes; `--only` picks subjects.
+Wants an otherwise idle machine. Everything takes about a quarter of an hour; `--only` picks subjects.
 """
 
 from __future__ import annotations
@@ -10,9 +10,16 @@ import json
 import time
 from pathlib import Path
 
-from . import convolution, engine, growth, harness, imports, vae
+from . import convolution, engine, growth, harness, imports, pixelcnn, vae
 
-SUBJECTS = {"engine": engine.run, "vae": vae.run, "conv": convolution.run, "import": imports.run, "growth": growth.run}
+SUBJECTS = {
+    "engine": engine.run,
+    "vae": vae.run,
+    "conv": convolution.run,
+    "pixelcnn": pixelcnn.run,
+    "import": imports.run,
+    "growth": growth.run,
+}
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Every demo, whole but small: it ends, says where its pictures are, and resumes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demos import autoencoder, classifier, compress, lecture_gan, options, pixelcnn, vae
+from demos import (
+    autoencoder,
+    blind_spot,
+    classifier,
+    compress,
+    lecture_gan,
+    options,
+    orderings,
+    pixelcnn,
+    pixelrnn,
+    sampling_speed,
+    vae,
+)
 from scratchgen import plotting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +52,19 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
         {"epochs": 1, "hidden": 8, "channels": 4, "blocks": 1, "images": 20},
         ["sizes", "surprise"],
         "each compressed, read back and compared",
+    ),
+    "pixelrnn": (
+        pixelrnn,
+        {"epochs": 1, "hidden": 2, "side": 7},
+        ["training", "samples"],
+        "Diagonal BiLSTM − PixelCNN",
+    ),
+    "orderings": (orderings, {"epochs": 1, "seeds": 2, "side": 7}, ["orders", "orderings"], "C-ORDER"),
+    "blind_spot": (
+        blind_spot,
+        {"epochs": 2, "images": 60, "runs": 2, "channels": 2, "steps": 2, "depth": 3},
+        ["fields", "planted", "digits"],
+        "what the blind spot costs, with 95 % intervals over 2 runs",
     ),
 }
 demos = pytest.mark.parametrize("name", DEMOS)
@@ -72,6 +98,17 @@ def test_a_demo_ends_and_names_its_pictures(name, tmp_path, capsys):
     assert output.err == ""  # no progress bar into a pipe
 
 
+def test_sampling_speed_counts_and_measures(tmp_path, capsys):
+    """It trains nothing, so there is nothing to resume."""
+    small = {"images": 2, "channels": 4, "blocks": 1, "largest": 8, "seconds": 0.02}
+    sampling_speed.main(sampling_speed.Config(out=tmp_path, **small))
+    output = capsys.readouterr().out
+    assert output.count("98 of 98 pixels equal") == 2
+    assert re.search(r"8 +64 .*: 64×\n", output)
+    assert "C-PAR" in output
+    assert (tmp_path / "speed.png").stat().st_size > 5000
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
     """Figures are made, but not written: that is what takes the time."""
@@ -84,7 +121,7 @@ def test_a_demo_resumes_to_the_same_numbers(name, tmp_path, capsys, undrawn):
     """Two epochs at once, or one and then resumed to two: the last line agrees. (Where the learning rate falls with the
     length of the run, it is resumed where it ended.)"""
     module, settings, *_ = DEMOS[name]
-    first = 2 if name in ("vae", "pixelcnn") else 1
+    first = 2 if name in ("blind_spot", "vae", "pixelcnn", "pixelrnn") else 1
     module.main(module.Config(out=tmp_path / "one", **settings | {"epochs": 2}))
     at_once = capsys.readouterr().out
     module.main(module.Config(out=tmp_path / "two", **settings | {"epochs": first}))

@@ -1,5 +1,5 @@
-"""derivations/05-blind-spot.md, equation by equation: the theorems against all paths inside of an image, and against the
-Jacobians of networks."""
+"""derivations/05-blind-spot.md, equation by equation: the theorems against all paths inside of an image, and against
+the Jacobians of networks."""
 
 import numpy as np
 import pytest
@@ -116,18 +116,20 @@ def test_beyond_the_cone_everything_is_blind_and_the_sum_counts_it(network):
     np.testing.assert_array_equal(window(size, position, first, kernel), context(size, position))
 
 
-@pytest.mark.parametrize(("size", "first", "kernel"), [((9, 9), 3, 3), ((6, 10), 7, 3), ((11, 5), 5, 5), ((12, 12), 7, 5)])
+@pytest.mark.parametrize(
+    ("size", "first", "kernel"), [((9, 9), 3, 3), ((6, 10), 7, 3), ((11, 5), 5, 5), ((12, 12), 7, 5)]
+)
 @pytest.mark.equation("5.5")
 def test_the_depth_from_which_only_the_blind_spot_is_missing(size, first, kernel):
     """One layer fewer, and some pixel loses something; for one stack and for two."""
     r0, r = first // 2, kernel // 2
-    enough = max(0, -(-(max(size) - 1 - r0) // r))
+    enough = -(-(max(size) - 1 - r0) // r)
     positions = [(i, j) for i in range(size[0]) for j in range(size[1])]
     for reach in (cone, window):
         for layers, complete in ((enough, True), (enough - 1, False)):
-            if layers >= 0:
-                same = [(reach(size, p, first, kernel, layers) == reach(size, p, first, kernel)).all() for p in positions]
-                assert all(same) == complete
+            network = first, kernel, layers
+            same = [(reach(size, p, *network) == reach(size, p, first, kernel)).all() for p in positions]
+            assert all(same) == complete
 
 
 # ----------------------------------------------------------------------------------------------- Jacobians of networks
@@ -137,7 +139,7 @@ def test_the_depth_from_which_only_the_blind_spot_is_missing(size, first, kernel
 @pytest.mark.equation("5.2", "5.3", "5.7")
 @pytest.mark.ledger("C-BLIND")
 def test_networks_see_what_the_theorems_say(model_class, theorem, first, layers):
-    """Entry by entry: 0 where the theorem says blind, not 0 where it says seen, also before the network is deep enough."""
+    """Entry by entry: 0 where the theorem says blind, not 0 where it says seen; deep enough for all or not."""
     rng = np.random.default_rng(5)
     model = model_class((1, 7, 9), 2, 12, layers, rng=rng, dtype=np.float64)
     if first == 3:
@@ -152,7 +154,7 @@ def test_networks_see_what_the_theorems_say(model_class, theorem, first, layers)
 @pytest.mark.ledger("C-BLIND")
 def test_the_counts_of_the_ledger_on_the_networks_of_the_demo():
     """28×28, 30 layers: the pictures show exactly what the theorems say."""
-    maps = list(fields(0).values())
+    maps = list(fields(30, 0).values())
     for (values, position, theorem), (blind, before) in zip(maps[:3], LEDGER.values()):
         np.testing.assert_array_equal(values > 0, theorem)
         assert ((values == 0) & context((28, 28), position)).sum() == blind

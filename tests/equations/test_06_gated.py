@@ -116,7 +116,7 @@ def seen_by(function, shape, rng):
 
 @pytest.mark.equation("6.6")
 def test_what_each_stack_sees(rng):
-    """The vertical one all rows above, as far as it reaches; the horizontal one, cut off from it, what is to the left."""
+    """The vertical one all rows above, as far as it reaches; the horizontal one, cut off from it, the left."""
     height, width = 6, 7
     model = randomized(GatedPixelCNN((1, height, width), channels=4, layers=3, rng=rng), rng, 0.2)
     rows, columns = np.arange(height), np.arange(width)

@@ -125,6 +125,17 @@ def test_b13_a_mask_on_1x1_layers_of_grey_images_stops_everything(kind, rng):
     assert faults(with_taps(model, masked_1x1), rng)[1] == 36
 
 
+@pytest.mark.ledger("B15")
+def test_b15_a_horizontal_stack_that_masks_the_left_sees_the_future(rng):
+    """What a published comment says, done: in its own row a pixel then sees what is to the right."""
+
+    def right(layer, row, column):
+        return is_seen(layer, row, -column if layer.weight.shape[2] < layer.weight.shape[3] else column)
+
+    leaks, losses = faults(with_taps(sound(GatedPixelCNN, rng), right), rng)
+    assert leaks == losses == 9  # three rows, each with three pairs of pixels
+
+
 @both_models
 @pytest.mark.ledger("B20")
 def test_b20_padding_at_the_top_and_left_is_no_mask(kind, rng):

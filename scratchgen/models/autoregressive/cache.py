@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from ... import functional as F
 from ... import nn
 from ...autograd import no_grad
 from .model import Autoregressive
@@ -64,8 +63,8 @@ class MaskedNetwork(Autoregressive):
     @property
     def live_parameters(self) -> int:
         """How many parameters take part: all but the masked weights."""
-        masked = sum(layer.weight.size + layer.bias.size - layer.live for layer in masked_layers(self))
-        return sum(parameter.size for parameter in self.parameters()) - masked
+        masked = sum(count(layer) - layer.live for layer in masked_layers(self))
+        return count(self) - masked
 
     def logits(self, x: Any, condition: Any = None) -> Any:
         outputs = self.along_row(x, self.from_above(x, condition, on_images), on_images)
@@ -96,11 +95,16 @@ def multiplications(network: MaskedNetwork) -> tuple[int, int]:
     colours, height, width = network.shape
     pixels, at_a_pixel, in_a_scan = height * width, 0, 0
     for layer in masked_layers(network):
-        outputs, inputs = layer.weight.shape[:2]
-        own = 0 if layer.vertical else sum(row == layer.padding[0] for row, _ in layer.taps)
+        outputs, inputs, rows, _ = layer.weight.shape
+        own = 0 if layer.vertical else sum(row == rows // 2 for row, _ in layer.taps)
         at_a_pixel += outputs * inputs * len(layer.taps)
         in_a_scan += outputs * inputs * (len(layer.taps) - own + colours * own)
     return colours * pixels * pixels * at_a_pixel, pixels * in_a_scan
+
+
+def count(module: nn.Module) -> int:
+    """How many parameters are stored."""
+    return sum(parameter.size for parameter in module.parameters())
 
 
 def masked_layers(network: nn.Module) -> list[nn.MaskedConv2d]:
@@ -139,7 +143,8 @@ class Memory:
     """
 
     def __init__(self, layer: nn.MaskedConv2d, n: int, width: int) -> None:
-        weight, self.bias = layer.seen_weight.data, layer.bias.data
+        weight = layer.seen_weight.data
+        self.bias = 0.0 if layer.bias is None else layer.bias.data
         outputs, self.inputs, height, columns = weight.shape
         centre, self.side = height // 2, columns // 2
         self.n, self.width = n, width

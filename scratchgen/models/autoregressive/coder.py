@@ -46,7 +46,7 @@ def compress(model: Autoregressive, x: Any, condition: Any = None) -> bytes:
     """
     model._check(x, condition)
     levels = backend.to_host(x).astype(np.int64).reshape(len(x), len(model.order))
-    encoder = Encoder()
+    encoder, like = Encoder(), model.like
     with threadpoolctl.threadpool_limits(1):
         scan, values = model.scan(len(x), condition), None
         for position in model.order:
@@ -54,7 +54,7 @@ def compress(model: Autoregressive, x: Any, condition: Any = None) -> bytes:
             now = levels[:, position, None]
             starts, ends = np.take_along_axis(c, now, 1), np.take_along_axis(c, now + 1, 1)
             encoder.add(starts[:, 0].tolist(), ends[:, 0].tolist())
-            values = _as_levels(now[:, 0], model)
+            values = _beside(now[:, 0], like)
     header = Header(len(x), model.levels, model.shape, fingerprint(model), _checksum(condition), _checksum(levels))
     return header.pack(encoder.finish())
 
@@ -68,22 +68,22 @@ def decompress(model: Autoregressive, data: bytes, condition: Any = None) -> Any
     header, payload = Header.unpack(data)
     header.check(model, condition)
     levels = np.zeros((header.n, len(model.order)), np.int64)
-    decoder = Decoder(payload)
+    decoder, like = Decoder(payload), model.like
     with threadpoolctl.threadpool_limits(1):
         scan, values = model.scan(header.n, condition), None
         for position in model.order:
             levels[:, position] = decoder.levels(thresholds(scan.send(values)))
-            values = _as_levels(levels[:, position], model)
+            values = _beside(levels[:, position], like)
     if _checksum(levels) != header.images:
         raise CompressionError(
             "decompress: the file is whole, but other images come out than went in: here the model computes other "
             "probabilities. Use the library versions, processor, device and scan with which it was compressed"
         )
-    return _as_levels(levels.reshape(header.n, *model.shape), model)
+    return _beside(levels.reshape(header.n, *model.shape), like)
 
 
-def _as_levels(levels: np.ndarray, model: Autoregressive) -> Any:
-    return backend.to_device(levels.astype(model.like.dtype), backend.device_of(model.like))
+def _beside(levels: np.ndarray, like: Any) -> Any:
+    return backend.to_device(levels.astype(like.dtype), backend.device_of(like))
 
 
 # --------------------------------------------------------------------------------------------- probabilities → integers

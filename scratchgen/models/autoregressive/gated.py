@@ -38,12 +38,12 @@ gated.vjp(x=_gated_rule)
 
 
 class GatedLayer(nn.Module):
-    """One layer of both stacks.  Eq. 6.5 (derivations/06-gated-pixelcnn.md#eq-6-5)
+    """One layer of both stacks.  Eqs. 6.5 and 6.8 (derivations/06-gated-pixelcnn.md#eq-6-5)
 
-        v' = gate(K ⋆ v + c)                   rows above and its own: 3×3
-        h' = h + gate(k ⋆ h + L(K ⋆ v) + c')   left and itself: 1×3; L is a 1×1 convolution
+        v' = gate(K ⋆ v + B_y)                      K: rows above and its own, 3×3
+        h' = h + O gate(k ⋆ h + M (K ⋆ v) + B'_y)   k: left and itself, 1×3; M and O: 1×1
 
-    c and c' depend on the class, where there are classes: a learnt row for each.
+    B and B' have a learnt row for each class, and are absent where there are no classes.
     """
 
     def __init__(self, channels: int, classes: int | None, colours: int, rng: Any, dtype: Any) -> None:
@@ -58,7 +58,7 @@ class GatedLayer(nn.Module):
             self.label.weight.data[...] = 0
 
     def from_above(self, v: Any, condition: Any, run: Run) -> tuple[Any, Any]:
-        """v' and L(K ⋆ v) + c'."""
+        """v' and M (K ⋆ v) + B'_y."""
         seen = run(self.vertical, v)
         link = run(self.link, seen)
         if condition is not None:
@@ -93,11 +93,11 @@ class GatedPixelCNN(MaskedNetwork):
         super().__init__(shape, levels, classes)
         colours = shape[0]
         if channels % colours:
-            raise ValueError(f"GatedPixelCNN: expected a multiple of {colours} channels, one for each colour, got {channels}")
+            raise ValueError(f"GatedPixelCNN: expected a multiple of {colours} channels (the colours), got {channels}")
         masked = functools.partial(nn.MaskedConv2d, rng=rng, dtype=dtype)
         self.first_vertical = masked("A", colours, channels, 7, vertical=True)
         self.first = masked("A", colours, channels, (1, 7), colours=colours)
-        self.layers = nn.ModuleList([GatedLayer(channels, classes, colours, rng, dtype) for _ in range(layers)])
+        self.layers: Any = nn.ModuleList([GatedLayer(channels, classes, colours, rng, dtype) for _ in range(layers)])
         self.hidden = masked("B", channels, channels, 1, colours=colours)
         self.last = masked("B", channels, self.outputs, 1, colours=colours)
 

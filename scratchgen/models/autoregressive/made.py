@@ -43,15 +43,19 @@ class MaskedLinear(nn.Linear):
 class MADE(Ordered):
     """The logits of all conditionals as the output of one masked perceptron with ReLUs.
 
-    Eqs. 3.14 and 3.15 (derivations/03-conditionals.md#eq-3-14). For bits x (N, *shape), D in all; `hidden` units in each
-    hidden layer (without any it is an FVSBN); `order` as in `Ordered`, raster order if None; `rng` draws the first
+    Eqs. 3.14 and 3.15 (derivations/03-conditionals.md#eq-3-14). For bits x (N, *shape), D in all; `hidden` units in
+    each hidden layer (without any it is an FVSBN); `order` as in `Ordered`, raster order if None; `rng` draws the first
     weights, and which hidden unit gets which degree. A conditional can depend on *all* pixels before it only if each
     hidden layer has at least D − 1 units (Eq. 3.16); with fewer, some dependencies are missing.
     Source: M. Germain, K. Gregor, I. Murray, H. Larochelle, *MADE*, ICML 2015.
     """
 
     def __init__(
-        self, shape: tuple[int, ...], hidden: Sequence[int] = (500,), order: Sequence[int] | None = None, rng: Any = None
+        self,
+        shape: tuple[int, ...],
+        hidden: Sequence[int] = (500,),
+        order: Sequence[int] | None = None,
+        rng: Any = None,
     ) -> None:
         super().__init__(shape, order)
         self.hidden = tuple(hidden)
@@ -59,7 +63,7 @@ class MADE(Ordered):
         spread = [rng.permutation(spread_degrees(units, len(self.rank))) for units in self.hidden]
         # A pixel knows of itself: it is number rank + 1. Its conditional may know of the pixels before it only.
         degrees = [self.rank + 1, *spread, self.rank]
-        self.layers = nn.ModuleList(MaskedLinear(a, b, rng) for a, b in itertools.pairwise(degrees))
+        self.layers: Any = nn.ModuleList(MaskedLinear(a, b, rng) for a, b in itertools.pairwise(degrees))
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         *hidden, last = self.layers
@@ -105,7 +109,7 @@ class Mixture(Autoregressive):
                 f"Mixture: expected members for the same images, got (shape, levels, classes) {sorted(kinds, key=str)}"
             )
         super().__init__(*kinds.pop())
-        self.members = nn.ModuleList(members)
+        self.members: Any = nn.ModuleList(members)
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         raise ValueError(

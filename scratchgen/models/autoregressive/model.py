@@ -38,11 +38,18 @@ class Autoregressive(nn.Module):
         self.shape = tuple(shape)
         self.levels = levels
         self.classes = classes
-        # Positions in a flat image, first to be drawn first. An image is (colours, height, width), or a vector.
-        positions = np.arange(math.prod(self.shape))
-        self.order: list[int] = positions.reshape(self.shape[0], -1).T.ravel().tolist()
-        if len(self.shape) == 1:
-            self.order = positions.tolist()
+
+    @property
+    def size(self) -> int:
+        """How many elements an image has."""
+        return math.prod(self.shape)
+
+    @property
+    def order(self) -> list[int]:
+        """Positions in a flat image, first to be drawn first. An image is (colours, height, width), or a vector."""
+        colours = self.shape[0] if len(self.shape) > 1 else 1
+        positions: list[int] = np.arange(self.size).reshape(colours, -1).T.ravel().tolist()
+        return positions
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         """The logits of every conditional for images x (N, *shape), array or Tensor, **scaled to 0 … 1**.
@@ -65,13 +72,13 @@ class Autoregressive(nn.Module):
             each = -F.binary_cross_entropy_with_logits(logits, x.astype(logits.dtype), "none")
         else:
             each = -F.cross_entropy(logits, x.astype(np.int64), "none")
-        return each.reshape((len(x), len(self.order))).sum(1)
+        return each.reshape((len(x), self.size)).sum(1)
 
     def loss(self, x: Any, *condition_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
         """The mean of −ln p(x) over a batch, and what is to be shown: nats per image, bits per element. Called as
         `loss(x, rng)` or `loss(x, condition, rng)`; `rng` is unused."""
         nats = -self.log_prob(x, *condition_and_rng[:-1]).mean()
-        return nats, {"NLL": nats.data, "bits/dim": nats.data * (1 / (math.log(2) * len(self.order)))}
+        return nats, {"NLL": nats.data, "bits/dim": nats.data * (1 / (math.log(2) * self.size))}
 
     # --------------------------------------------------------------------------------------- one element at a time
     def scan(self, n: int, condition: Any = None) -> Generator[Any, Any, None]:
@@ -84,7 +91,7 @@ class Autoregressive(nn.Module):
 
         This is the plain way, a whole pass for every element.
         """
-        size = len(self.order)
+        size = self.size
         x = np.zeros_like(self.like, shape=(n, size))
         for position in self.order:
             with no_grad():
@@ -108,7 +115,7 @@ class Autoregressive(nn.Module):
         mask = np.broadcast_to(known_mask, (len(x), *self.shape))
         levels = np.where(mask, x, 0).astype(self.like.dtype)
         self._check(levels, condition)
-        flat, known = (a.reshape(len(x), len(self.order)) for a in (levels, mask))
+        flat, known = (a.reshape(len(x), self.size) for a in (levels, mask))
         uniforms = backend.uniform(rng, flat.shape, self.like)
         scan, values = self.scan(len(x), condition), None
         for position in self.order:

@@ -15,6 +15,7 @@ import numpy as np
 from ... import functional as F
 from ... import nn
 from ...autograd import Tensor, primitive
+from ...nn.init import generator, glorot_uniform
 from .orders import Ordered
 
 __all__ = ["NADE", "plain_logits"]
@@ -34,9 +35,11 @@ class NADE(Ordered):
     ) -> None:
         super().__init__(shape, order)
         size = len(self.rank)
-        inward, outward = nn.Linear(size, hidden, rng=rng), nn.Linear(hidden, size, rng=rng)
-        self.weight, self.bias = inward.weight, inward.bias
-        self.out_weight, self.out_bias = outward.weight, outward.bias
+        rng = generator(rng)
+        self.weight = nn.Parameter(glorot_uniform((hidden, size), rng))
+        self.bias = nn.Parameter(np.zeros(hidden, np.float32))
+        self.out_weight = nn.Parameter(glorot_uniform((size, hidden), rng))
+        self.out_bias = nn.Parameter(np.zeros(size, np.float32))
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         """As in `Autoregressive`, by the walk. Only where x itself wants a gradient, by the plain form."""
@@ -113,7 +116,7 @@ def _walk_back(g: Any, rows: Any, x: Any, order: list[int]) -> Any:
     """The gradients of c, W and V, given g = ā (N, D): the walk again, and then backwards.
 
     Eqs. 3.11–3.13 (derivations/03-conditionals.md#eq-3-11). Along a stretch of pixels in which an image's h does not
-    change, Σ gᵢVᵢ collects in h_bar; where it ends, the slope of σ takes this into u_bar, the sum over all later pixels.
+    change, Σ gᵢVᵢ collects in h_bar; where it ends, the slope of σ takes this into u_bar, which holds all later pixels.
     """
     bias, weight, out_weight = _parts(rows)
     bars = np.zeros_like(rows)

@@ -5,7 +5,6 @@ An order is a list of positions in the flat image, first to be drawn first.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,8 +45,7 @@ class Ordered(Autoregressive):
 
     def __init__(self, shape: tuple[int, ...], order: Sequence[int] | None = None) -> None:
         super().__init__(shape)
-        if order is not None:
-            self.order = list(order)
+        self.order = super().order if order is None else list(order)
 
     @property
     def order(self) -> list[int]:
@@ -57,9 +55,9 @@ class Ordered(Autoregressive):
 
     @order.setter
     def order(self, order: list[int]) -> None:
-        size = math.prod(self.shape)
-        if sorted(order) != list(range(size)):
+        if sorted(order) != list(range(self.size)):
             raise ValueError(
-                f"{type(self).__name__}: an order of {self.shape} names each of 0 … {size - 1} once, got {order!r:.60}"
+                f"{type(self).__name__}: an order of {self.shape} names each of 0 … {self.size - 1} once, "
+                f"got {order!r:.60}"
             )
         self.rank = np.argsort(order)

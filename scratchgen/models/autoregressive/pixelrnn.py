@@ -116,6 +116,13 @@ class DiagonalBiLSTM(nn.Module):
         return rightwards + shift_down(leftwards)
 
 
+class Pointwise(nn.Linear):
+    """A 1×1 convolution, for maps with their features last.  Eq. 0.61 (derivations/00-autograd.md#eq-0-61)"""
+
+    def forward(self, x: Any) -> Any:
+        return project(x, self.weight, self.bias)
+
+
 KINDS = {"row": RowLSTM, "diagonal": DiagonalBiLSTM}
 
 
@@ -124,8 +131,8 @@ class PixelRNN(Autoregressive):
     """p(x) = Πₖ p(xₖ | x before k), the conditionals by Row LSTMs or Diagonal BiLSTMs.  Eq. 7.16
     (derivations/07-recurrent.md#eq-7-16)
 
-    `kind` is "row" or "diagonal". Each of the `layers` has `hidden` units (in each direction) between 2·hidden features,
-    to which it adds (잔차 연결). Raises `ValueError` for another kind, and for images with more than one colour.
+    `kind` is "row" or "diagonal". Each of the `layers` has `hidden` units, in each direction, and adds to 2·hidden
+    features (잔차 연결). Raises `ValueError` for another kind, and for images with more than one colour.
     """
 
     def __init__(
@@ -141,25 +148,24 @@ class PixelRNN(Autoregressive):
         if kind not in KINDS:
             raise ValueError(f"PixelRNN: kind is {kind!r}, expected 'row' or 'diagonal'")
         if len(shape) != 3 or shape[0] != 1:
-            raise ValueError(f"PixelRNN: expected a shape (1, height, width), got {tuple(shape)}; convert to grey first")
+            raise ValueError(f"PixelRNN: expected a shape (1, height, width), got {tuple(shape)}; make the images grey")
         rng = nn.init.generator(rng)
         features = 2 * hidden
         # Beyond the edge: without it no feature tells the row below of a row's last pixel (Eq. 7.15).
         self.spare_columns = 1 if kind == "diagonal" else 0
         self.first = nn.MaskedConv2d("A", 1, features, 7, rng=rng)
         self.lstms = nn.ModuleList([KINDS[kind](features, hidden, rng) for _ in range(layers)])
-        self.back = nn.ModuleList([nn.Linear(hidden, features, rng=rng) for _ in range(layers)])
-        self.head = nn.Linear(features, features, init=nn.init.he_normal, rng=rng)
-        self.output = nn.Linear(features, 1 if levels == 2 else levels, rng=rng)
+        self.back = nn.ModuleList([Pointwise(hidden, features, rng=rng) for _ in range(layers)])
+        self.head = Pointwise(features, features, init=nn.init.he_normal, rng=rng)
+        self.output = Pointwise(features, 1 if levels == 2 else levels, rng=rng)
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         """As `Autoregressive.logits`.  Eq. 7.16 (derivations/07-recurrent.md#eq-7-16)"""
         y = self.first(F.pad(x, ((0, 0), (0, 0), (0, 0), (0, self.spare_columns))))
         y = F.transpose(y, (2, 0, 3, 1))  # rows first, features last
         for layer, back in zip(self.lstms, self.back):
-            y = y + project(layer(y), back.weight, back.bias)
-        y = F.relu(y[:, :, : self.shape[2]])
-        y = F.relu(project(y, self.head.weight, self.head.bias))
-        y = project(y, self.output.weight, self.output.bias)
+            y = y + back(layer(y))
+        y = F.relu(self.head(F.relu(y[:, :, : self.shape[2]])))
+        y = self.output(y)
         y = F.transpose(y, (1, 3, 0, 2))  # N, levels, rows, columns
         return y if self.levels == 2 else y.reshape((len(x), self.levels, *self.shape))

@@ -29,14 +29,17 @@ class Linear(Autoregressive):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__(shape, levels, classes)
-        if order is not None:
-            self.order = list(order)
+        self.positions = tuple(super().order if order is None else order)
         size, outputs = len(self.order), 1 if levels == 2 else levels
         rank = np.argsort(self.order)
         before = np.repeat((rank[:, None] > rank)[None], outputs, 0).reshape(-1, size)
         self.mask = before.astype(dtype)
         self.weight = nn.Parameter((scale * rng.standard_normal((outputs * size, size))).astype(dtype))
         self.bias = nn.Parameter((scale * rng.standard_normal((classes or 1, outputs * size))).astype(dtype))
+
+    @property
+    def order(self) -> list[int]:
+        return list(self.positions)
 
     def logits(self, x: Any, condition: Any = None) -> Any:
         bias = self.bias if condition is None else F.embedding(condition, self.bias)

@@ -107,11 +107,27 @@ def test_live_parameters_are_those_with_a_gradient(shape, rng):
     assert model.live_parameters == with_gradient
 
 
+def along_a_line(model, f, rng):
+    """The slope of f() when all parameters move along one random direction, by the walk and by a difference."""
+    f().backward()
+    direction = [rng.standard_normal(p.shape) for p in model.parameters()]
+    by_walk = sum(float((d * p.grad.data).sum()) for d, p in zip(direction, model.parameters()))
+    values = []
+    for step in (1e-6, -2e-6):  # there, and as far to the other side
+        for d, p in zip(direction, model.parameters()):
+            p.data += step * d
+        values.append(f().item())
+    return by_walk, (values[0] - values[1]) / 2e-6
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 3), (3, 2, 2)])
 def test_gradients(shape, rng):
-    model = randomized(PixelCNN(shape, channels=6, blocks=1, rng=rng), rng)
-    x = rng.random((2, *shape))
-    assert sg.gradcheck(lambda x, *parameters: model.logits(x), x, *model.parameters())
+    """Those of the parameters, all at once: along a random direction."""
+    model = randomized(PixelCNN(shape, channels=6, blocks=2, rng=rng), rng, 0.2)
+    x, g = rng.random((2, *shape)), rng.standard_normal((2, *shape))
+    assert sg.gradcheck(lambda x: model.logits(x), x)
+    by_walk, by_difference = along_a_line(model, lambda: (model.logits(x) * g).sum(), rng)
+    assert by_walk == pytest.approx(by_difference, rel=1e-6)
 
 
 def test_it_learns_and_stays_in_single_precision(device, rng):

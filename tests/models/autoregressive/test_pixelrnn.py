@@ -296,7 +296,7 @@ def test_a_few_steps_learn_two_images(kind, rng):
 def test_what_it_cannot_be_is_named(rng):
     with pytest.raises(ValueError, match="PixelRNN: kind is 'columns', expected 'row' or 'diagonal'"):
         PixelRNN((1, 4, 4), kind="columns")
-    with pytest.raises(ValueError, match=r"PixelRNN: expected a shape \(1, height, width\), got \(3, 4, 4\); convert"):
+    with pytest.raises(ValueError, match=r"PixelRNN: expected a shape \(1, height, width\), got \(3, 4, 4\); make"):
         PixelRNN((3, 4, 4))
     with pytest.raises(ValueError, match=r"PixelRNN: expected images \(N, 1, 4, 4\), got \(2, 1, 4, 5\)"):
         PixelRNN((1, 4, 4), hidden=2, layers=1, rng=rng).log_prob(np.zeros((2, 1, 4, 5)))
