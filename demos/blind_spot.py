@@ -199,7 +199,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def differences(nats: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """What a blind spot costs, run by run."""
+    """By how much the blind network is worse, run by run."""
     pairs = {
         "PixelCNN\n− Gated": ("PixelCNN", "Gated, opened"),
         "blinded\n− opened": ("Gated, blinded", "Gated, opened"),
@@ -225,15 +225,15 @@ def show_planted(config: Config) -> tuple[Path, list[str]]:
         ]
         for model_class in (PixelCNN, GatedPixelCNN)
     }
-    panels = {
-        f"−ln p({pixel} | pixels before it) (nats)": {
-            name: [float(nats[position]) for nats in several] for name, several in left.items()
-        }
-        for pixel, position in (("coin", COIN), ("its copy", COPY))
+    columns = {
+        f"{name},\n{pixel}": [float(nats[position]) for nats in several]
+        for pixel, position in (("the coin", COIN), ("its copy", COPY))
+        for name, several in left.items()
     }
-    title = f"a coin at {COIN}, and its copy in the next pixel, {COPY}; {config.steps} steps, seed {config.seed}"
-    lines = dict.fromkeys(panels, (math.log(2), "ln 2: nothing is known"))
-    path = plotting.save(plotting.dots(panels, title, lines), config.folder() / "planted.png")
+    ylabel = "−ln p(pixel | pixels before it) (nats)"
+    title = f"a coin at {COIN}, its copy at {COPY}, the next pixel; {config.steps} steps, seed {config.seed}"
+    figure = plotting.dots({ylabel: columns}, title, {ylabel: (math.log(2), "ln 2: nothing is known")})
+    path = plotting.save(figure, config.folder() / "planted.png")
     told = [f"{name}: {', '.join(f'{nats[COPY]:.4f}' for nats in several)} nats" for name, several in left.items()]
     return path, ["left at the planted copy:", *(f"  {line}" for line in told)]
 
@@ -245,16 +245,16 @@ def show_digits(config: Config) -> tuple[Path, list[str]]:
     runs = [learn_digits(config, data, run) for run in range(config.runs)]
     nats = {name: [run[name] for run in runs] for name in runs[0]}
     costs = differences(nats)
-    test, cost = "test NLL (nats per image)", "what the blind spot costs (nats per image)"
+    test, cost = "test NLL (nats per image)", "the blind network is worse by (nats per image)"
     panels = {test: {name.replace(", ", ",\n"): values for name, values in nats.items()}, cost: costs}
     title = f"digits, {DIGIT_SIDE}×{DIGIT_SIDE}; {config.runs} runs of {config.epochs} epochs, seed {config.seed}"
-    path = plotting.save(plotting.dots(panels, title, {cost: (0.0, "nothing")}), config.folder() / "digits.png")
+    path = plotting.save(plotting.dots(panels, title, {cost: (0.0, "no difference")}), config.folder() / "digits.png")
     sizes = {name: make(None).live_parameters for name, (_, make) in contestants(config).items()}
     told = [(name.replace("\n", " "), *interval(values)) for name, values in costs.items()]
     return path, [
         f"{len(data[2]):,} test images of {images.name}, {DIGIT_SIDE}×{DIGIT_SIDE}, binarized once; nats per image:",
         *(f"  {name}: {np.mean(values):.2f} ({sizes[name]:,} parameters)" for name, values in nats.items()),
-        f"what the blind spot costs, with 95 % intervals over {config.runs} runs:",
+        f"the blind network is worse by, with 95 % intervals over {config.runs} runs:",
         "  " + "; ".join(f"{name}: {mean:+.2f} ± {half:.2f}" for name, mean, half in told),
     ]
 

@@ -157,7 +157,8 @@ def load_bits(options: Options, how: str) -> Bits:
             splits[0] = grey[0]
         name = f"{images.name}, {how} binarization"
     bits = Bits(*(x.reshape(-1, 1, 28, 28) for x in splits), name, named)
-    print(f"bits: {name}: {len(bits.train):,} train, {len(bits.validation):,} validation, {len(bits.test):,} test images")
+    sizes = (f"{len(x):,} {split}" for split, x in zip(Bits._fields, bits[:3]))
+    print(f"bits: {name}: {', '.join(sizes)} images")
     return bits
 
 

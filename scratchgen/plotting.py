@@ -270,7 +270,7 @@ def dots(
     """Values of several runs: for each panel its y label (with the unit), and for each name one dot a run and a dash at
     their mean. `lines` draws and names a level in the panel of that y label."""
     with _style():
-        figure = _figure(4.2 * len(panels), 3.6)
+        figure = _figure(max(4.2 * len(panels), 5.4), 3.6)
         for axes, (ylabel, groups) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
             for place, values in enumerate(groups.values()):
                 mean = math.fsum(values) / len(values)

@@ -64,7 +64,7 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
         blind_spot,
         {"epochs": 2, "images": 60, "runs": 2, "channels": 2, "steps": 2, "depth": 3},
         ["fields", "planted", "digits"],
-        "what the blind spot costs, with 95 % intervals over 2 runs",
+        "the blind network is worse by, with 95 % intervals over 2 runs",
     ),
 }
 demos = pytest.mark.parametrize("name", DEMOS)
