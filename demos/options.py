@@ -130,11 +130,13 @@ def load_images(options: Options) -> Images:
 
 class Bits(NamedTuple):
     """Three splits of binary digits, zeros and ones (N, 1, 28, 28), what they are called, and whether it is the
-    complete set. `train` may be grey instead, to be binarized anew for every minibatch."""
+    complete set. `train` may be grey instead, to be binarized anew for every minibatch. `labels` are those of the three
+    splits; the published bits have none."""
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    labels: tuple[np.ndarray, ...]
     name: str
     complete: bool
 
@@ -148,15 +150,16 @@ def load_bits(options: Options, how: str) -> Bits:
     named = options.data is not None or "SCRATCHGEN_DATA" in os.environ
     if how == "static" and named:
         splits = [data.binarized_mnist(options.data, split) for split in ("train", "validation", "test")]
+        labels: tuple[np.ndarray, ...] = ()
         name = "static binarized MNIST (the published bits)"
     else:
         images = load_images(options)
-        grey = [split[0] for split in (images.train, images.validation, images.test)]
+        grey, labels = zip(images.train, images.validation, images.test)
         splits = [data.binarize(x, "static") for x in grey]
         if how == "dynamic":
             splits[0] = grey[0]
         name = f"{images.name}, {how} binarization"
-    bits = Bits(*(x.reshape(-1, 1, 28, 28) for x in splits), name, named)
+    bits = Bits(*(x.reshape(-1, 1, 28, 28) for x in splits), labels, name, named)
     sizes = (f"{len(x):,} {split}" for split, x in zip(Bits._fields, bits[:3]))
     print(f"bits: {name}: {', '.join(sizes)} images")
     return bits

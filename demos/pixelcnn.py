@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -18,7 +19,7 @@ import numpy as np
 from scratchgen import backend, data, no_grad, optim, plotting, training
 from scratchgen.models.autoregressive import GatedPixelCNN, PixelCNN
 
-from .options import Bits, Options, load_bits, start, tell
+from .options import Bits, Options, load_bits, start, tell, to
 
 WEIGHTS = Path(__file__).parent / "weights"
 BITS = 784 * math.log(2)
@@ -35,6 +36,7 @@ class Config(Options):
     channels: Annotated[int, "channels of each layer"] = 32
     blocks: Annotated[int | None, "residual blocks or gated layers (default: 4 bundled, 15 with static MNIST)"] = None
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
+    classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
     pretrained: Annotated[bool, "use the weights that come with the demo instead of training"] = False
     evaluate: Annotated[bool, "with these weights, only print the test NLL"] = False
     export: Annotated[Path | None, "write the trained weights to this file, small, with their recipe"] = None
@@ -47,18 +49,23 @@ def make(config: Config) -> Any:
     """The model that the options name."""
     rng = np.random.default_rng(config.seed)
     if config.model == "gated":
-        return GatedPixelCNN(channels=config.channels, layers=config.blocks, rng=rng)
+        classes = 10 if config.classes else None
+        return GatedPixelCNN(channels=config.channels, layers=config.blocks, classes=classes, rng=rng)
     return PixelCNN(channels=config.channels, blocks=config.blocks, rng=rng)
+
+
+def split(config: Config, bits: Bits, which: int) -> list[Any]:
+    """Training, validation or test set: images, and labels where the model wants them."""
+    return to(config.device, bits[which], *([bits.labels[which]] if config.classes else []))
 
 
 def learn(config: Config, bits: Bits) -> training.Run:
     """Train, keeping the weights of the best epoch by validation."""
     model = make(config)
     model.to(config.device)
-    grey = bits.train
 
-    def loss(x: Any, rng: Any) -> Any:
-        return model.loss(data.binarize(x, "dynamic", rng) if config.bits == "dynamic" else x, rng)
+    def loss(x: Any, *rest: Any) -> Any:
+        return model.loss(data.binarize(x, "dynamic", rest[-1]) if config.bits == "dynamic" else x, *rest)
 
     def cool(run: training.Run) -> None:
         run.optimizer.lr = config.lr * schedule(run.epoch)
@@ -68,8 +75,8 @@ def learn(config: Config, bits: Bits) -> training.Run:
     run = training.train(
         training.Run(model, optim.Adam(model.parameters(), lr=config.lr), np.random.default_rng(config.seed + 1)),
         loss,
-        [backend.to_device(grey, config.device)],
-        validation=[backend.to_device(bits.validation, config.device)],
+        split(config, bits, 0),
+        validation=split(config, bits, 1),
         epochs=epochs,
         batch_size=config.batch_size,
         workers=config.workers,
@@ -110,41 +117,49 @@ def best_epoch(run: training.Run) -> int:
     return int(np.argmin(run.losses)) + 1
 
 
-def measure(model: Any, x: Any) -> tuple[float, float]:
-    """The mean of −ln p(x) in nats per image, and its standard error over images."""
+def measure(model: Any, *test: Any) -> tuple[float, float]:
+    """The mean of −ln p(x), or −ln p(x | y), in nats per image, and its standard error over images."""
+    batches = range(0, len(test[0]), 250)
     with no_grad():
-        nats = np.concatenate([-model.log_prob(x[i : i + 250]).numpy() for i in range(0, len(x), 250)])
+        nats = np.concatenate([-model.log_prob(*(array[i : i + 250] for array in test)).numpy() for i in batches])
     return float(nats.mean(dtype=np.float64)), float(nats.std(ddof=1) / math.sqrt(len(nats)))
 
 
 # ---------------------------------------------------------------------------------------------------------- pictures
 def draw_samples(model: Any, test: np.ndarray, title: str, seed: int, path: Path) -> Path:
-    samples = backend.to_host(model.sample(100, np.random.default_rng(seed)))
+    """A hundred samples; with classes, a row of each digit."""
+    digits = None if model.classes is None else on_device(np.repeat(np.arange(10), 10), model)
+    samples = backend.to_host(model.sample(100, np.random.default_rng(seed), digits))
     groups = {"test digits": flat(test[:100]), "samples of the model": flat(samples)}
     return plotting.save(plotting.comparison(groups, 10, title), path)
 
 
-def draw_completions(model: Any, test: np.ndarray, title: str, seed: int, path: Path) -> Path:
-    """The upper halves of ten test digits, each completed nine times."""
+def draw_completions(model: Any, test: list[Any], title: str, seed: int, path: Path) -> Path:
+    """The upper halves of ten test digits, each completed nine times; with classes, knowing which digit it is."""
     upper = np.zeros((1, 28, 28), bool)
     upper[:, :14] = True
-    chosen = test[np.random.default_rng(seed).choice(len(test), 10, replace=False)]
-    known = np.repeat(chosen, 9, axis=0)
-    there = backend.to_device(known, backend.device_of(model.like))
-    mask = backend.to_device(upper, backend.device_of(model.like))
-    completed = backend.to_host(model.complete(there, mask, np.random.default_rng(seed + 1)))
-    given = np.where(upper, chosen, np.nan)
-    rows = np.concatenate([chosen[:, None], given[:, None], completed.reshape(10, 9, 1, 28, 28)], 1)
-    groups = {"a test digit, what the model is given of it, nine completions": flat(rows.reshape(-1, 1, 28, 28))}
+    rows = on_device(np.random.default_rng(seed).choice(len(test[0]), 10, replace=False), model)
+    known, *digits = (np.repeat(array[rows], 9, axis=0) for array in test)
+    completed = backend.to_host(
+        model.complete(known, on_device(upper, model), np.random.default_rng(seed + 1), *digits)
+    )
+    chosen = backend.to_host(test[0][rows])[:, None]
+    sheet = np.concatenate([chosen, np.where(upper, chosen, np.nan), completed.reshape(10, 9, 1, 28, 28)], 1)
+    groups = {"a test digit, what the model is given of it, nine completions": flat(sheet.reshape(-1, 1, 28, 28))}
     return plotting.save(plotting.comparison(groups, 11, title), path)
 
 
 def draw_animation(model: Any, title: str, seed: int, path: Path) -> Path:
     """Sixteen digits as they are drawn, pixel after pixel; grey is not yet there."""
-    samples = flat(backend.to_host(model.sample(16, np.random.default_rng(seed))))
+    digits = None if model.classes is None else on_device(np.arange(16) % 10, model)
+    samples = flat(backend.to_host(model.sample(16, np.random.default_rng(seed), digits)))
     there = np.arange(samples.shape[1])
     frames = [np.where(there < drawn, samples, np.nan) for drawn in range(20, 785, 20)]
     return plotting.animate([*frames, samples], 4, path, title)
+
+
+def on_device(array: np.ndarray, model: Any) -> Any:
+    return backend.to_device(array, backend.device_of(model.like))
 
 
 def flat(images: np.ndarray) -> np.ndarray:
@@ -159,6 +174,8 @@ def main(config: Config) -> None:
         tell_number(model, bits, config, "of the weights that come with the demo")
         return
     bits = load_bits(config, config.bits)
+    if config.classes and (config.model != "gated" or not bits.labels):
+        sys.exit("demos.pixelcnn: --classes wants --model gated, and digits with labels: --bits dynamic has them")
     if config.pretrained:
         model, facts = pretrained(config)
         name = f"pretrained {config.model}, validation {facts['validation NLL']:.2f} nats"
@@ -177,7 +194,7 @@ def main(config: Config) -> None:
     tell(
         *pictures,
         draw_samples(model, bits.test, title, config.seed, folder / "samples.png"),
-        draw_completions(model, bits.test, title, config.seed, folder / "completions.png"),
+        draw_completions(model, split(config, bits, 2), title, config.seed, folder / "completions.png"),
         draw_animation(model, title, config.seed, folder / "drawing.gif"),
     )
     tell_number(model, bits, config, "" if config.pretrained else f"with the weights of epoch {best_epoch(run)}")
@@ -185,7 +202,7 @@ def main(config: Config) -> None:
 
 def tell_number(model: Any, bits: Bits, config: Config, which: str) -> None:
     """The test NLL, with its protocol."""
-    mean, error = measure(model, backend.to_device(bits.test, config.device))
+    mean, error = measure(model, *split(config, bits, 2))
     print(
         f"test NLL {mean:.2f} ± {error:.2f} nats per image ({mean / BITS:.3f} bits per pixel) {which}\n"
         f"  Exact: mean ± standard error over {len(bits.test):,} images of {bits.name}.\n"

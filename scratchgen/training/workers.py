@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -78,11 +78,13 @@ class Workers:
         noise = Noise(rng, n)
         generators = [rng] if len(shares) == 1 else [Rows(noise, rows) for rows in shares]
 
-        def differentiate(rows: slice, generator: Any) -> tuple[list[tuple[Any, Any]], dict[str, Any]]:
+        def differentiate(rows: slice, generator: Any) -> tuple[Iterable[tuple[Any, Any]], dict[str, Any]]:
             weight = (rows.stop - rows.start) / n
             with np.errstate(all="ignore"):  # that of the thread: see `train`
                 value, metrics = loss(*(x[rows] for x in batch), generator)
-                gradients = list(walk(node_of(value), np.full_like(value.data, weight)))
+                gradients: Iterable[tuple[Any, Any]] = walk(node_of(value), np.full_like(value.data, weight))
+                if len(shares) > 1:  # then it is this thread that is to walk; else each gradient is used as it comes
+                    gradients = list(gradients)
             return gradients, {name: weight * number for name, number in {"loss": value.data, **metrics}.items()}
 
         sums: dict[str, Any] = {}
