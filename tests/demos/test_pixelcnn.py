@@ -1,0 +1,69 @@
+"""What demos.pixelcnn does besides training: classes, weights that come along, the measured number."""
+
+import math
+
+import numpy as np
+import pytest
+
+from demos import options, pixelcnn
+from scratchgen import plotting
+
+SMALL = {"epochs": 1, "blocks": 1, "channels": 4}
+
+
+@pytest.fixture(autouse=True)
+def few_images(monkeypatch):
+    monkeypatch.delenv("SCRATCHGEN_DATA", raising=False)
+    monkeypatch.setattr(plotting, "save", lambda figure, path: path)
+    monkeypatch.setattr(plotting, "animate", lambda frames, columns, path, *args: path)
+    whole = options.load_images(options.Options())
+    few = whole._replace(**{name: tuple(a[:120] for a in getattr(whole, name)) for name in whole._fields[:3]})
+    monkeypatch.setattr(options, "load_images", lambda config: few)
+
+
+@pytest.mark.parametrize("how", ["static", "dynamic"])
+def test_bits_are_bits_and_only_dynamic_training_images_are_grey(how):
+    bits = options.load_bits(options.Options(), how)
+    for x in (bits.train, bits.validation, bits.test):
+        assert x.shape[1:] == (1, 28, 28)
+        assert x.dtype == np.float32
+    assert set(np.unique(bits.validation)) == set(np.unique(bits.test)) == {0.0, 1.0}
+    assert (set(np.unique(bits.train)) == {0.0, 1.0}) == (how == "static")
+    assert [len(y) for y in bits.labels] == [len(x) for x in bits[:3]]
+
+
+@pytest.mark.parametrize("bits", ["static", "dynamic"])
+def test_classes(tmp_path, capsys, bits):
+    """p(x | digit): the labels take part in training, drawing and measuring."""
+    config = pixelcnn.Config(out=tmp_path, model="gated", classes=True, bits=bits, **SMALL)
+    pixelcnn.main(config)
+    assert "test NLL" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="--classes wants --model gated"):
+        pixelcnn.main(pixelcnn.Config(out=tmp_path, classes=True, **SMALL))
+
+
+def test_exported_weights_come_back(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pixelcnn, "WEIGHTS", tmp_path / "weights")
+    config = pixelcnn.Config(out=tmp_path, export=tmp_path / "weights" / "pixelcnn.npz", **SMALL)
+    pixelcnn.main(config)
+    trained = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
+    pixelcnn.main(pixelcnn.Config(out=tmp_path, pretrained=True))
+    loaded = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
+    assert loaded[0].split(" nats")[0] == trained[0].split(" nats")[0]
+    model, facts = pixelcnn.pretrained(pixelcnn.Config())
+    assert facts["recipe"] | SMALL == facts["recipe"]
+    assert model.live_parameters < 1000
+
+
+def test_the_measured_number_is_the_mean_with_its_standard_error():
+    class Model:
+        def log_prob(self, x):
+            class Result:
+                numpy = staticmethod(lambda: -x[:, 0])
+
+            return Result()
+
+    x = np.random.default_rng(0).normal(80.0, 10.0, size=(700, 1))
+    mean, error = pixelcnn.measure(Model(), x)
+    assert mean == pytest.approx(x.mean())
+    assert error == pytest.approx(x.std(ddof=1) / math.sqrt(700))
