@@ -1,6 +1,6 @@
 """The blind spot of PixelCNN (S0, lines 303–304): what it is, what it can cost, and what it costs on digits (C-BLIND).
 
-python -m demos.blind_spot     one stack of masked convolutions against two; about 2 minutes on 2 cores
+python -m demos.blind_spot     one stack of masked convolutions against two; about 4 minutes on 2 cores
 """
 
 from __future__ import annotations
