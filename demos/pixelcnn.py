@@ -103,7 +103,10 @@ RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "bits", "
 
 def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
     """The model whose weights come with the demo, and their recipe."""
-    parts, facts = training.load(WEIGHTS / f"{config.model}.npz", {"what": "weights of demos.pixelcnn"})
+    path = WEIGHTS / f"{config.model}.npz"
+    if not path.exists():
+        raise FileNotFoundError(f"no weights come with the demo in {path}; make some with --export {path}")
+    parts, facts = training.load(path, {"what": "weights of demos.pixelcnn"})
     for name in ("channels", "blocks"):
         setattr(config, name, facts["recipe"][name])
     model = make(config)

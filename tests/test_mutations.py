@@ -218,7 +218,9 @@ def test_the_table_kills(mutant):
 
 @pytest.mark.equation("0.9")
 @pytest.mark.parametrize(
-    ("mutant", "f"), [(ONES_MISS[0], F.softmax), (ONES_MISS[1], F.batch_norm), (ONES_MISS[3], F.transpose)], ids=str
+    ("mutant", "f"),
+    [(ONES_MISS[0], F.softmax), (ONES_MISS[1], F.batch_norm), (ONES_MISS[3], F.transpose)],
+    ids=lambda case: getattr(case, "__name__", str(case)),
 )
 def test_ones_would_let_it_live(mutant, f):
     """Why the cotangent is random: contracted with ones, these bugs give the right gradient."""

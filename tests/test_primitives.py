@@ -2,6 +2,7 @@
 
 import importlib
 from itertools import chain
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -180,7 +181,7 @@ def test_two_arguments_of_any_shapes_that_broadcast(f, shapes, seed):
     assert sg.gradcheck(f, x, y)
 
 
-@pytest.mark.parametrize("f", ONE_NUMBER, ids=str)
+@pytest.mark.parametrize("f", ONE_NUMBER, ids=attrgetter("__name__"))
 @given(shape=npst.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3))
 def test_one_argument_of_any_shape(f, shape):
     if f in NEEDS_AN_AXIS and not shape:
@@ -188,7 +189,9 @@ def test_one_argument_of_any_shape(f, shape):
     assert sg.gradcheck(f, np.random.default_rng(len(shape)).standard_normal(shape))
 
 
-@pytest.mark.parametrize("f", [f for f in ONE_NUMBER if f not in (F.softmax, F.log_softmax)], ids=str)
+@pytest.mark.parametrize(
+    "f", [f for f in ONE_NUMBER if f not in (F.softmax, F.log_softmax)], ids=attrgetter("__name__")
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_nothing_in_nothing_out(f, dtype, device):
     x = sg.tensor(np.zeros((2, 0, 3), dtype), requires_grad=True, device=device)
@@ -198,7 +201,7 @@ def test_nothing_in_nothing_out(f, dtype, device):
     assert (x.grad.shape, x.grad.dtype) == ((2, 0, 3), dtype)
 
 
-@pytest.mark.parametrize("f", [f for f in ONE_NUMBER if f not in NEEDS_AN_AXIS], ids=str)
+@pytest.mark.parametrize("f", [f for f in ONE_NUMBER if f not in NEEDS_AN_AXIS], ids=attrgetter("__name__"))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_one_number_without_axes(f, dtype, device):
     x = sg.tensor(np.array(0.3, dtype), requires_grad=True, device=device)

@@ -55,6 +55,12 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch):
     assert model.live_parameters < 1000
 
 
+def test_missing_weights_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(pixelcnn, "WEIGHTS", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"gated\.npz; make some with --export"):
+        pixelcnn.pretrained(pixelcnn.Config(model="gated"))
+
+
 def test_the_measured_number_is_the_mean_with_its_standard_error():
     class Model:
         def log_prob(self, x):
