@@ -1,6 +1,6 @@
 """PixelRNN against PixelCNN (S0, lines 313–330): "very slow, but a good log-likelihood" against "fast, but a bad one".
 
-python -m demos.pixelrnn       three models of about 11,000 parameters on digits of 14×14; three to four minutes on 2 cores
+python -m demos.pixelrnn       three models of about 11,000 parameters, digits of 14×14; 3 to 4 minutes on 2 cores
 """
 
 from __future__ import annotations

@@ -146,6 +146,7 @@ def test_one_hot(device):
 
 
 # ---------------------------------------------------------------------------------------------- shapes at random
+NAME = attrgetter("__name__")
 ONE_NUMBER = [
     F.negative,
     F.positive,
@@ -181,7 +182,7 @@ def test_two_arguments_of_any_shapes_that_broadcast(f, shapes, seed):
     assert sg.gradcheck(f, x, y)
 
 
-@pytest.mark.parametrize("f", ONE_NUMBER, ids=attrgetter("__name__"))
+@pytest.mark.parametrize("f", ONE_NUMBER, ids=NAME)
 @given(shape=npst.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3))
 def test_one_argument_of_any_shape(f, shape):
     if f in NEEDS_AN_AXIS and not shape:
@@ -201,7 +202,7 @@ def test_nothing_in_nothing_out(f, dtype, device):
     assert (x.grad.shape, x.grad.dtype) == ((2, 0, 3), dtype)
 
 
-@pytest.mark.parametrize("f", [f for f in ONE_NUMBER if f not in NEEDS_AN_AXIS], ids=attrgetter("__name__"))
+@pytest.mark.parametrize("f", [f for f in ONE_NUMBER if f not in NEEDS_AN_AXIS], ids=NAME)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_one_number_without_axes(f, dtype, device):
     x = sg.tensor(np.array(0.3, dtype), requires_grad=True, device=device)
