@@ -163,7 +163,7 @@ def sigmoid(x: Any) -> Any:
 sigmoid.vjp(x=lambda g, out: g * (out * (1 - out)))
 
 
-def _positive_part(x: Any) -> Any:
+def positive_part(x: Any) -> Any:
     """max(x, 0), the zeros in an array: for an array and a number NumPy has no vector code, and is half as fast."""
     return np.maximum(x, np.zeros_like(x, shape=x.shape[1:]))
 
@@ -171,7 +171,7 @@ def _positive_part(x: Any) -> Any:
 @primitive
 def softplus(x: Any) -> Any:
     """ζ(x) = ln(1 + eˣ) = max(x, 0) + ln(1 + e^(−|x|)).  Eq. 0.33 (derivations/00-autograd.md#eq-0-33)"""
-    return _positive_part(x) + np.log1p(np.exp(-np.abs(x)))
+    return positive_part(x) + np.log1p(np.exp(-np.abs(x)))
 
 
 softplus.vjp(x=lambda g, x: g * sigmoid(x))
@@ -185,7 +185,7 @@ def logsigmoid(x: Any) -> Any:
 @primitive
 def relu(x: Any) -> Any:
     """z = max(x, 0).  Eq. 0.34 (derivations/00-autograd.md#eq-0-34). The slope at 0 is 0; NaN stays NaN."""
-    return _positive_part(x)
+    return positive_part(x)
 
 
 relu.vjp(x=lambda g, out: g * (out > 0))  # multiplying by a mask is ten times faster than selecting by it
@@ -194,7 +194,7 @@ relu.vjp(x=lambda g, out: g * (out > 0))  # multiplying by a mask is ten times f
 @primitive
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """z = x where x > 0, a·x elsewhere.  Eq. 0.34 (derivations/00-autograd.md#eq-0-34). The slope at 0 is a."""
-    return _positive_part(x) + negative_slope * np.minimum(x, 0)
+    return positive_part(x) + negative_slope * np.minimum(x, 0)
 
 
 leaky_relu.vjp(x=lambda g, x, negative_slope: g * ((x > 0).astype(g.dtype) * (1 - negative_slope) + negative_slope))
@@ -203,7 +203,7 @@ leaky_relu.vjp(x=lambda g, x, negative_slope: g * ((x > 0).astype(g.dtype) * (1 
 @primitive
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """z = x where x > 0, α(eˣ − 1) elsewhere.  Eq. 0.34 (derivations/00-autograd.md#eq-0-34). The slope at 0 is α."""
-    return _positive_part(x) + alpha * np.expm1(np.minimum(x, 0))
+    return positive_part(x) + alpha * np.expm1(np.minimum(x, 0))
 
 
 elu.vjp(x=lambda g, x, out, alpha: where(x > 0, g, g * (out + alpha)))

@@ -13,7 +13,7 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor, primitive
 from . import reduction as over
-from .elementwise import abs, clip, log, sigmoid, square
+from .elementwise import abs, clip, log, positive_part, sigmoid, square
 from .shape import gather, reshape
 
 __all__ = [
@@ -78,7 +78,7 @@ def binary_cross_entropy(p: Any, target: Any, reduction: str = "mean") -> Any:
 
 @primitive
 def _bce_with_logits(x: Any, t: Any) -> Any:
-    loss = np.maximum(x, 0)
+    loss = positive_part(x)
     loss -= x * t  # exactly 0 where a sure prediction is right, so that the small rest keeps its digits
     loss += np.log1p(np.exp(-np.abs(x)))
     return loss

@@ -44,7 +44,7 @@ def compress(model: Autoregressive, x: Any, condition: Any = None) -> bytes:
     (derivations/02-codes.md#eq-2-14). All images share one stream. `condition` is not stored: who decompresses has to
     know it. Raises `ValueError` as `log_prob`, and `FloatingPointError` for logits that are no numbers.
     """
-    model._check(x, condition)
+    model.check(x, condition)
     levels = backend.to_host(x).astype(np.int64).reshape(len(x), len(model.order))
     encoder, like = Encoder(), model.like
     with threadpoolctl.threadpool_limits(1):

@@ -66,7 +66,7 @@ class Autoregressive(nn.Module):
         no level: a pixel that is not known is for `complete`.
         """
         x = x.data if isinstance(x, Tensor) else x
-        self._check(x, condition)
+        self.check(x, condition)
         logits = self.logits(self.scaled(x), condition)
         if self.levels == 2:
             each = -F.binary_cross_entropy_with_logits(logits, x.astype(logits.dtype), "none")
@@ -114,7 +114,7 @@ class Autoregressive(nn.Module):
         """
         mask = np.broadcast_to(known_mask, (len(x), *self.shape))
         levels = np.where(mask, x, 0).astype(self.like.dtype)
-        self._check(levels, condition)
+        self.check(levels, condition)
         flat, known = (a.reshape(len(x), self.size) for a in (levels, mask))
         uniforms = backend.uniform(rng, flat.shape, self.like)
         scan, values = self.scan(len(x), condition), None
@@ -134,7 +134,8 @@ class Autoregressive(nn.Module):
         """Levels 0 … K − 1 as numbers 0 … 1 in the model's dtype."""
         return levels.astype(self.like.dtype) / (self.levels - 1)
 
-    def _check(self, x: Any, condition: Any) -> None:
+    def check(self, x: Any, condition: Any) -> None:
+        """Raises `ValueError` where x are no images of this model, or the condition is none of its classes."""
         name = type(self).__name__
         if tuple(x.shape[1:]) != self.shape:
             raise ValueError(f"{name}: expected images (N, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}")
