@@ -85,9 +85,12 @@ def test_it_happens_in_several_threads_with_a_single_threaded_blas():
 
         return loss
 
-    gradient(3, watched)
+    with threadpoolctl.threadpool_limits(2, "blas"):  # also where the environment asks for one thread
+        gradient(3, watched)
+        after = {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
     assert len(seen) == 3
     assert blas == {1}
+    assert after == {2}
 
 
 def test_gradients_add_to_what_is_there():
