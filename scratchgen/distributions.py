@@ -2,7 +2,8 @@
 
 Every element is a random variable of its own, and results come **per element**, in nats: the log-density of an image is
 the sum over its pixels, `p.log_prob(x).sum((1, 2, 3))`, the KL divergence of a latent vector the *sum* over its
-dimensions, never the mean. Parameters are what a network puts out without a squashing function: logits, and the
+dimensions, never the mean. (`MultivariateNormal`, whose elements are not independent, answers **per vector** instead.)
+Parameters are what a network puts out without a squashing function: logits, and the
 logarithm of the variance. They may be Tensors, arrays, or plain numbers; results are Tensors.
 
 `sample` draws constants; `rsample` draws so that the gradient reaches the parameters.
@@ -18,9 +19,9 @@ import numpy as np
 
 from . import backend
 from . import functional as F
-from .autograd import Tensor, no_grad, tensor
+from .autograd import Tensor, no_grad, primitive, tensor
 
-__all__ = ["Bernoulli", "Categorical", "Normal", "kl_divergence"]
+__all__ = ["Bernoulli", "Categorical", "MultivariateNormal", "Normal", "kl_divergence"]
 
 Shape = int | tuple[int, ...]
 
@@ -69,6 +70,12 @@ class Categorical:
     def probs(self) -> Tensor:
         """p(x = k), along the last axis."""
         return F.softmax(self.logits, -1)
+
+    @property
+    def mean(self) -> Tensor:
+        """E[x] = Σₖ k p(x = k), where the classes are levels: their order means something."""
+        levels = np.cumsum(np.ones_like(self.logits.data), axis=-1) - 1
+        return F.sum(self.probs * levels, -1)
 
     def log_prob(self, x: Any) -> Tensor:
         """ln p(x) = aₓ − ln Σₖ e^(aₖ).  Eq. 0.46 (derivations/00-autograd.md#eq-0-46)
@@ -142,13 +149,68 @@ class Normal:
         return np.broadcast_to(arrays[0], np.broadcast_shapes(*(x.shape for x in arrays)))
 
 
+class MultivariateNormal:
+    """x ~ N(μ, LLᵀ) (다변량 정규 분포), given by `mean` μ (…, d) and `factor` L (…, d, d), the Cholesky factor.
+
+    L is lower triangular with a positive diagonal, as `lower_triangle` of `scratchgen.models.latent.terms` makes it;
+    what stands above the diagonal must be 0. Elements of a vector depend on each other, so results come per *vector*
+    (…). Raises `ValueError` for shapes that do not fit.
+    """
+
+    def __init__(self, mean: Any, factor: Any) -> None:
+        self.mean = _tensor(mean)
+        self.factor = _tensor(factor)
+        d = self.mean.shape[-1] if self.mean.ndim else None
+        if self.factor.shape[-2:] != (d, d):
+            raise ValueError(
+                f"MultivariateNormal: mean (…, d) wants factor (…, d, d), got {self.mean.shape} and {self.factor.shape}"
+            )
+
+    @property
+    def log_diagonal(self) -> Tensor:
+        """ln Lⱼⱼ (…, d); twice their sum is the logarithm of the covariance's determinant."""
+        return F.log(diagonal(self.factor))
+
+    def log_prob(self, x: Any) -> Tensor:
+        """ln p(x) = −½ (d ln 2π + |L⁻¹(x − μ)|²) − Σⱼ ln Lⱼⱼ, (…, d) → (…).
+
+        Eq. 13.7 (derivations/13-gaussian-kl.md#eq-13-7)
+        """
+        white = solve_lower(self.factor, _tensor(x) - self.mean)
+        return -0.5 * F.sum(math.log(2 * math.pi) + F.square(white), -1) - F.sum(self.log_diagonal, -1)
+
+    def rsample(self, rng: Any = None, n: Shape = (), noise: Any = None) -> Tensor:
+        """z = μ + Lε, ε ~ N(0, I).  Eq. 14.6 (derivations/14-reparameterisation.md#eq-14-6)
+
+        As `Normal.rsample`: `rng` draws ε, with `n` for axes in front, or it is handed in as `noise` (…, d).
+        """
+        if (rng is None) == (noise is None):
+            raise ValueError("MultivariateNormal.rsample: give either rng or noise")
+        if noise is None:
+            batch = np.broadcast_shapes(self.mean.shape, self.factor.shape[:-1])
+            like = np.broadcast_to(self.mean.data, batch)
+            noise = Tensor(backend.normal(rng, _shape(n, like), like))
+        noise = _tensor(noise)
+        return self.mean + F.reshape(F.matmul(self.factor, noise[..., None]), noise.shape)
+
+    def sample(self, rng: Any, n: Shape = ()) -> Tensor:
+        """The same numbers as constants."""
+        with no_grad():
+            return self.rsample(rng, n)
+
+    def entropy(self) -> Tensor:
+        """H = ½ d (ln 2π + 1) + Σⱼ ln Lⱼⱼ, per vector.  Eq. 13.12 (derivations/13-gaussian-kl.md#eq-13-12)"""
+        return F.sum(0.5 * (math.log(2 * math.pi) + 1) + self.log_diagonal, -1)
+
+
 def kl_divergence(q: Any, p: Any) -> Any:
     """KL(q‖p) = E_q[ln q − ln p] ≥ 0, in closed form, per element.  Eq. 1.6 (derivations/01-likelihood.md#eq-1-6)
 
-    For two distributions of one family: Bernoulli, Categorical or Normal. Raises `TypeError` for others.
+    For two distributions of one family: Bernoulli, Categorical or Normal. For a MultivariateNormal q, and p another or
+    a Normal, one number per *vector*. Raises `TypeError` for others.
     """
-    for family, formula in _kl.items():
-        if isinstance(q, family) and isinstance(p, family):
+    for (first, second), formula in _kl.items():
+        if isinstance(q, first) and isinstance(p, second):
             return formula(q, p)
     raise TypeError(
         f"kl_divergence: no closed form for {type(q).__name__} and {type(p).__name__}; average ln q − ln p over samples"
@@ -175,7 +237,96 @@ def categorical_kl(q: Categorical, p: Categorical) -> Tensor:
     return F.sum(q.probs * (F.log_softmax(q.logits, -1) - F.log_softmax(p.logits, -1)), -1)
 
 
-_kl: dict[type, Callable[[Any, Any], Any]] = {Normal: normal_kl, Bernoulli: bernoulli_kl, Categorical: categorical_kl}
+def full_kl(q: MultivariateNormal, p: MultivariateNormal) -> Tensor:
+    """½ (‖L_p⁻¹L_q‖² + |L_p⁻¹(μ_q − μ_p)|² − d) + Σⱼ ln L_p,ⱼⱼ − Σⱼ ln L_q,ⱼⱼ, one number per vector.
+
+    Eq. 13.9 (derivations/13-gaussian-kl.md#eq-13-9)
+    """
+    moved = solve_lower(p.factor, q.mean - p.mean)
+    stretched = solve_lower(p.factor[..., None, :, :], _turned(q.factor))  # column by column
+    squares = F.sum(F.square(stretched), -2) + F.square(moved)
+    return F.sum(0.5 * (squares - 1) + p.log_diagonal - q.log_diagonal, -1)
+
+
+def full_to_diagonal_kl(q: MultivariateNormal, p: Normal) -> Tensor:
+    """½ Σⱼ [((LLᵀ)ⱼⱼ + (μ_q − μ_p)ⱼ²)/σ_p² − 1 + ln σ_p²] − Σⱼ ln Lⱼⱼ, one number per vector.
+
+    Eq. 13.9 (derivations/13-gaussian-kl.md#eq-13-9), and for p = N(0, I) Eq. 13.10
+    (derivations/13-gaussian-kl.md#eq-13-10)
+    """
+    squares = F.sum(F.square(q.factor), -1) + F.square(q.mean - p.mean)
+    return F.sum(0.5 * (squares * _exp(-p.log_var) - 1 + p.log_var) - q.log_diagonal, -1)
+
+
+_kl: dict[tuple[type, type], Callable[[Any, Any], Any]] = {
+    (Normal, Normal): normal_kl,
+    (Bernoulli, Bernoulli): bernoulli_kl,
+    (Categorical, Categorical): categorical_kl,
+    (MultivariateNormal, MultivariateNormal): full_kl,
+    (MultivariateNormal, Normal): full_to_diagonal_kl,
+}
+
+
+# ---------------------------------------------------------------------------------------------- triangular factors
+@primitive
+def diagonal(x: Any) -> Any:
+    """The diagonals of matrices, (…, d, d) → (…, d).  Eq. 13.8 (derivations/13-gaussian-kl.md#eq-13-8)"""
+    return np.diagonal(x, axis1=-2, axis2=-1).copy()
+
+
+@primitive
+def diagonal_matrix(x: Any) -> Any:
+    """Matrices with these diagonals and zeros elsewhere, (…, d) → (…, d, d): the transpose of `diagonal`."""
+    d = x.shape[-1]
+    flat = np.zeros_like(x, shape=(*x.shape[:-1], d * d))
+    flat[..., :: d + 1] = x
+    return np.reshape(flat, (*x.shape, d))
+
+
+diagonal.vjp(x=lambda g: diagonal_matrix(g))
+diagonal_matrix.vjp(x=lambda g: diagonal(g))
+
+
+@primitive
+def lower(x: Any) -> Any:
+    """x with zeros above the diagonal, (…, d, d): its own transpose."""
+    return np.tril(x)
+
+
+lower.vjp(x=lambda g: lower(g))
+
+
+@primitive
+def solve_lower(factor: Any, b: Any) -> Any:
+    """y = L⁻¹b, row by row from the top: yⱼ = (bⱼ − Σ_{k<j} Lⱼₖyₖ)/Lⱼⱼ  (전진 대입).
+
+    Eq. 13.13 (derivations/13-gaussian-kl.md#eq-13-13), its derivative Eq. 13.14
+    (derivations/13-gaussian-kl.md#eq-13-14). factor (…, d, d), of which only the lower triangle is read, b (…, d);
+    leading axes broadcast.
+    """
+    y = np.zeros_like(b, shape=np.broadcast_shapes(b.shape, factor.shape[:-1]))
+    for j in range(b.shape[-1]):
+        known = np.einsum("...k,...k->...", factor[..., j, :j], y[..., :j])
+        y[..., j] = (b[..., j] - known) / factor[..., j, j]
+    return y
+
+
+def _solve_upper(factor: Any, b: Any) -> Any:
+    """L⁻ᵀb: counted from the last row and column, Lᵀ is lower triangular as well."""
+    return F.flip(solve_lower(F.flip(_turned(factor), (-2, -1)), F.flip(b, -1)), -1)
+
+
+def _turned(x: Any) -> Any:
+    """xᵀ of each matrix."""
+    return F.transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def _factor_rule(g: Any, factor: Any, out: Any) -> Any:
+    """−L⁻ᵀḡ yᵀ."""
+    return lower(-_solve_upper(factor, g)[..., :, None] * out[..., None, :])
+
+
+solve_lower.vjp(b=lambda g, factor: _solve_upper(factor, g), factor=_factor_rule)
 
 
 def _tensor(x: Any) -> Tensor:

@@ -57,6 +57,8 @@ class Dropout(Module):
     saved with it. Raises `ValueError` unless 0 ≤ p < 1.
     """
 
+    whole_minibatch = "draws from a generator of its own"
+
     def __init__(self, p: float, rng: Any) -> None:
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p must lie in [0, 1), got {p}")

@@ -39,6 +39,11 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.forward(*args, **kwargs)
 
+    @property
+    def whole_minibatch(self) -> str:
+        """Why the images of a minibatch cannot be taken one by one, said after "which …"; "" where they can."""
+        return ""
+
     # finding what is inside
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module, named "", and all modules inside it, each once, from the outside in."""

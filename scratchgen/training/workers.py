@@ -30,13 +30,6 @@ from ..autograd.engine import node_of, walk
 
 __all__ = ["Workers"]
 
-# Layers that threads would get in each other's way with.
-SHARED = {
-    nn.BatchNorm1d: "needs the mean over the whole minibatch",
-    nn.BatchNorm2d: "needs the mean over the whole minibatch",
-    nn.Dropout: "draws from a generator of its own",
-}
-
 Loss = Callable[..., tuple[Tensor, dict[str, Any]]]
 
 
@@ -52,9 +45,9 @@ class Workers:
             raise ValueError(f"workers: expected at least 1, got {count}")
         if count > 1:
             for name, layer in model.named_modules():
-                for kind, reason in SHARED.items():
-                    if isinstance(layer, kind):
-                        raise ValueError(f"workers: {name} is a {kind.__name__}, which {reason}; train with workers=1")
+                if layer.whole_minibatch:
+                    what = f"{name or 'the model'} is a {type(layer).__name__}, which {layer.whole_minibatch}"
+                    raise ValueError(f"workers: {what}; train with workers=1")
         self.count = count
         self.open = ExitStack()
         self.map: Callable[..., Any] = map

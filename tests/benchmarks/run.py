@@ -10,13 +10,14 @@ import json
 import time
 from pathlib import Path
 
-from . import convolution, engine, growth, harness, imports, pixelcnn, vae
+from . import convolution, engine, growth, harness, imports, memory, pixelcnn, vae
 
 SUBJECTS = {
     "engine": engine.run,
     "vae": vae.run,
     "conv": convolution.run,
     "pixelcnn": pixelcnn.run,
+    "memory": memory.run,
     "import": imports.run,
     "growth": growth.run,
 }

@@ -22,14 +22,14 @@ Array = Any
 
 # The symbols of the derivation and the names under which `VAE` keeps the same numbers.
 SYMBOLS = {
-    "W1": "encoder.hidden.weight",
-    "b1": "encoder.hidden.bias",
+    "W1": "encoder.network.layers.0.weight",
+    "b1": "encoder.network.layers.0.bias",
     "W2": "encoder.mean.weight",
     "b2": "encoder.mean.bias",
     "W3": "encoder.log_variance.weight",
     "b3": "encoder.log_variance.bias",
-    "W4": "decoder.hidden.weight",
-    "b4": "decoder.hidden.bias",
+    "W4": "decoder.network.layers.0.weight",
+    "b4": "decoder.network.layers.0.bias",
     "W5": "decoder.output.weight",
     "b5": "decoder.output.bias",
     "W6": "decoder.log_variance.weight",  # these two only where a Normal decoder learns its variance

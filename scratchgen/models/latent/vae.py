@@ -10,14 +10,31 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor, no_grad
-from ...distributions import Bernoulli, Normal
-from .assumptions import check_decoder, check_pixels
-from .terms import bernoulli_log_likelihood, kl_to_standard_normal, normal_log_likelihood, reparameterize
+from ...distributions import Bernoulli, Categorical, MultivariateNormal, Normal
+from .assumptions import check_decoder, check_labels, check_latent, check_levels, check_pixels
+from .bounds import iwae_bound
+from .networks import decoder_network, encoder_network, hidden_sizes
+from .terms import (
+    bernoulli_log_likelihood,
+    categorical_log_likelihood,
+    free_bits,
+    kl_full,
+    kl_per_dimension,
+    kl_to_standard_normal,
+    lower_triangle,
+    normal_log_likelihood,
+    reparameterize,
+    reparameterize_full,
+)
 
 __all__ = ["ELBO", "VAE", "Decoder", "Encoder"]
+
+LEVELS = 256  # of a categorical pixel
 
 
 class ELBO(NamedTuple):
@@ -28,98 +45,193 @@ class ELBO(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """q(z|x) = N(μ(x), σ²(x)): images (N, pixels) → a Normal over z (N, latent)  (인코더)."""
+    """q(z|x): images (N, pixels) → a distribution over z (N, latent), a Normal with a variance for each dimension, or
+    with `posterior="full"` a MultivariateNormal  (인코더)."""
 
-    def __init__(self, pixels: int, hidden: int, latent: int, rng: Any = None) -> None:
-        self.hidden = nn.Linear(pixels, hidden, rng=rng)
-        self.mean = nn.Linear(hidden, latent, rng=rng)
-        self.log_variance = nn.Linear(hidden, latent, rng=rng)
+    def __init__(self, network: Any, latent: int, posterior: str = "diagonal", rng: Any = None) -> None:
+        self.posterior = posterior
+        self.network = network
+        self.mean = network.head(latent, rng)
+        if posterior == "diagonal":
+            self.log_variance = network.head(latent, rng)
+        else:
+            self.factor = network.head(latent * (latent + 1) // 2, rng)
 
-    def forward(self, x: Any) -> Normal:
-        h = F.tanh(self.hidden(x))
-        return Normal(self.mean(h), self.log_variance(h))
+    def forward(self, x: Any) -> Normal | MultivariateNormal:
+        h = self.network(x)
+        if self.posterior == "diagonal":
+            return Normal(self.mean(h), self.log_variance(h))
+        return MultivariateNormal(self.mean(h), lower_triangle(self.factor(h)))
 
 
 class Decoder(nn.Module):
-    """p(x|z): latent vectors (N, latent) → one Bernoulli or Normal per pixel (N, pixels)  (디코더)."""
+    """p(x|z): codes (N, latent) → a Bernoulli, Normal or Categorical for every pixel (N, pixels)  (디코더).
+
+    `variance` of a Normal: a number, which stays; "scalar", one that is learned; None, one for each pixel.
+    """
 
     def __init__(
         self,
-        latent: int,
-        hidden: int,
+        network: Any,
         pixels: int,
         kind: str = "bernoulli",
-        variance: float | None = None,
+        variance: float | str | None = None,
         rng: Any = None,
     ) -> None:
-        check_decoder("VAE", kind, variance)
-        self.kind = kind
-        self.variance = variance
-        self.hidden = nn.Linear(latent, hidden, rng=rng)
-        self.output = nn.Linear(hidden, pixels, rng=rng)
+        self.kind, self.variance, self.pixels = kind, variance, pixels
+        self.network = network
+        self.output = network.head(pixels * (LEVELS if kind == "categorical" else 1), rng)
         if kind == "normal" and variance is None:
-            self.log_variance = nn.Linear(hidden, pixels, rng=rng)
+            self.log_variance = network.head(pixels, rng)
+        elif variance == "scalar":
+            self.log_variance = nn.Parameter(np.zeros((), np.float32))
 
-    def forward(self, z: Any) -> Bernoulli | Normal:
-        h = F.tanh(self.hidden(z))
+    def forward(self, z: Any) -> Bernoulli | Normal | Categorical:
+        h = self.network(z)
         output = self.output(h)
         if self.kind == "bernoulli":
             return Bernoulli(output)
-        return Normal(output, self.log_variance(h) if self.variance is None else math.log(self.variance))
+        if self.kind == "categorical":
+            maps = F.reshape(output, (len(z), LEVELS, self.pixels))
+            return Categorical(F.transpose(maps, (0, 2, 1)))
+        if self.variance is None:
+            return Normal(output, self.log_variance(h))
+        return Normal(output, self.log_variance if self.variance == "scalar" else math.log(float(self.variance)))
 
 
 class VAE(nn.Module):
     """Encoder, decoder, and the bound that trains both.  Eq. 12.6 (derivations/12-elbo.md#eq-12-6)
 
-    decoder="bernoulli" is for pixels that are 0 or 1, "normal" for real ones, with a fixed `variance` or a learned one
-    per pixel (None). Kingma and Welling, *Auto-Encoding Variational Bayes*, 2013 (arXiv:1312.6114).
+    | argument | says |
+    |---|---|
+    | `hidden` | hidden units, 400 or (200, 200); () makes encoder and decoder linear |
+    | `decoder` | "bernoulli" for pixels that are 0 or 1, "normal" for real ones, "categorical" for levels 0 … 255 |
+    | `variance` | of a Normal decoder: a number, "scalar" (one, learned), or None (learned for each pixel) |
+    | `posterior` | "diagonal", or "full": a covariance between latent dimensions too |
+    | `classes` | how many; then everything is given the label as well (CVAE), Eq. 12.11 |
+    | `shape` | of an image (C, H, W); then both networks are convolutional, `hidden` their channels |
+
+    Two attributes change what is minimised *in training*; in evaluation (`eval()`) the loss is always −ELBO, so that
+    the best epoch is the one with the best bound. `beta` is the weight of the KL divergence, Eq. 12.9: raise it from 0
+    to 1 during training for a KL warm-up. `free_bits` is how many nats each latent dimension may use for nothing,
+    Eq. 12.10 (derivations/12-elbo.md#eq-12-10).
+
+    D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, ICLR 2014 (arXiv:1312.6114). Raises `ValueError` for
+    options that do not fit together.
     """
 
     def __init__(
         self,
         pixels: int = 784,
-        hidden: int = 400,
+        hidden: int | tuple[int, ...] = 400,
         latent: int = 20,
         decoder: str = "bernoulli",
-        variance: float | None = None,
+        variance: float | str | None = None,
+        *,
+        posterior: str = "diagonal",
+        classes: int | None = None,
+        shape: tuple[int, int, int] | None = None,
         rng: Any = None,
     ) -> None:
-        self.latent = latent
-        self.encoder = Encoder(pixels, hidden, latent, rng)
-        self.decoder = Decoder(latent, hidden, pixels, decoder, variance, rng)
+        check_decoder("VAE", decoder, variance)
+        check_latent("VAE", latent, posterior)
+        if shape is not None and math.prod(shape) != pixels:
+            raise ValueError(f"VAE: images {shape} have {math.prod(shape)} pixels, not pixels={pixels}")
+        self.pixels, self.latent, self.classes = pixels, latent, classes
+        self.beta, self.free_bits = 1.0, 0.0
+        sizes, labels = hidden_sizes(hidden), classes or 0
+        # An encoder of images sees a label as so many further maps, each constant.
+        self.copies = 1 if shape is None else shape[1] * shape[2]
+        seen = None if shape is None else (shape[0] + labels, *shape[1:])
+        self.encoder = Encoder(encoder_network(pixels + labels, sizes, seen, rng), latent, posterior, rng)
+        self.decoder = Decoder(decoder_network(latent + labels, sizes, shape, rng), pixels, decoder, variance, rng)
 
-    def encode(self, x: Any) -> Normal:
-        """q(z|x) for images x (N, pixels)."""
-        return self.encoder(x)
+    # ------------------------------------------------------------------------------------------------- distributions
+    def encode(self, x: Any, labels: Any = None) -> Any:
+        """q(z|x), or q(z|x, y), for images x (N, pixels) and labels y (N,)."""
+        if self.decoder.kind == "categorical":
+            x = x.astype(self.like.dtype) / (LEVELS - 1)
+        return self.encoder(self._labelled(x, labels, self.copies))
 
-    def decode(self, z: Any) -> Bernoulli | Normal:
-        """p(x|z) for latent vectors z (N, latent)."""
-        return self.decoder(z)
+    def decode(self, z: Any, labels: Any = None) -> Any:
+        """p(x|z), or p(x|z, y), for codes z (N, latent) and labels y (N,)."""
+        return self.decoder(self._labelled(z, labels))
 
-    def elbo(self, x: Any, noise: Any) -> ELBO:
+    def log_likelihood(self, p: Any, x: Any) -> Tensor:
+        """ln p(x|z) of images x (N, pixels), given p(·|z): (N,), in nats.
+
+        Eqs. 15.1, 15.3 and the categorical form (derivations/15-decoders.md#eq-15-1). Raises `ValueError` for pixels
+        that p knows nothing of: grey ones for a Bernoulli, no whole numbers 0 … 255 for a Categorical.
+        """
+        raw = x.data if isinstance(x, Tensor) else x
+        if isinstance(p, Bernoulli):
+            check_pixels("VAE", raw)
+            return bernoulli_log_likelihood(p.logits, x)
+        if isinstance(p, Categorical):
+            check_levels("VAE", raw, LEVELS)
+            return categorical_log_likelihood(p.logits, raw.astype(np.int64))
+        return normal_log_likelihood(p.mean, p.log_var, x)
+
+    # -------------------------------------------------------------------------------------------------------- bounds
+    def elbo(self, x: Any, noise: Any, labels: Any = None) -> ELBO:
         """−ELBO in its two terms, with one sample z = μ + σ∘ε per image.  Eq. 12.4 (derivations/12-elbo.md#eq-12-4)
 
-        x (N, pixels), noise ε (N, latent) from N(0, I); both raw arrays or Tensors. Raises `ValueError` for grey pixels
-        in a Bernoulli decoder.
+        x (N, pixels), noise ε (N, latent) from N(0, I); both raw arrays or Tensors. Raises as `log_likelihood`.
         """
-        q = self.encode(x)
-        z = reparameterize(q.mean, q.log_var, noise)  # Eq. 14.1
-        p = self.decode(z)
-        if isinstance(p, Bernoulli):
-            check_pixels("VAE", x.data if isinstance(x, Tensor) else x)
-            log_likelihood = bernoulli_log_likelihood(p.logits, x)  # Eq. 15.1
-        else:
-            log_likelihood = normal_log_likelihood(p.mean, p.log_var, x)  # Eq. 15.3
-        return ELBO(-log_likelihood, kl_to_standard_normal(q.mean, q.log_var))  # Eq. 13.3
+        q = self.encode(x, labels)
+        return ELBO(-self.log_likelihood(self.decode(reparameterized(q, noise), labels), x), kl(q))
 
-    def loss(self, x: Any, rng: Any) -> tuple[Tensor, dict[str, Any]]:
-        """The mean −ELBO of a batch, and its terms to be shown; everything in nats per image."""
-        noise = backend.normal(rng, (len(x), self.latent), like=x.data if isinstance(x, Tensor) else x)
-        reconstruction, kl = self.elbo(x, noise)
-        loss = (reconstruction + kl).mean()
-        return loss, {"ELBO": -loss.data, "reconstruction": reconstruction.data.mean(), "KL": kl.data.mean()}
+    def log_weights(self, x: Any, noise: Any, labels: Any = None) -> Tensor:
+        """ln w = ln p(x|z) + ln p(z) − ln q(z|x) for k samples of z per image.  Eq. 12.5
+        (derivations/12-elbo.md#eq-12-5)
 
-    def sample(self, n: int, rng: Any, mean: bool = False) -> Any:
+        x (N, pixels), noise ε (k, N, latent) → (k, N), in nats. Their mean over k is the ELBO with both terms sampled,
+        and `bounds.iwae_bound` of them a bound that is tighter.
+        """
+        draws, n = noise.shape[:2]
+        q = self.encode(x, labels)
+        z = reparameterized(q, noise)
+        many = None if labels is None else np.tile(labels, draws)
+        p = self.decode(F.reshape(z, (draws * n, self.latent)), many)
+        log_likelihood = self.log_likelihood(p, np.tile(x.data if isinstance(x, Tensor) else x, (draws, 1)))
+        # ln p(z) − ln q(z|x), where z is seen as a function of ε: the constants −½ ln 2π cancel.
+        ratio = 0.5 * F.sum(F.square(noise) - F.square(z), -1) + log_spread(q)
+        return F.reshape(log_likelihood, (draws, n)) + ratio
+
+    def loss(self, x: Any, *labels_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
+        """The mean −ELBO of a batch, and its terms to be shown; everything in nats per image. Called as
+        `loss(x, rng)` or `loss(x, labels, rng)`. In training `beta` and `free_bits` have their say; the ELBO shown is
+        the ELBO all the same."""
+        *labels, rng = labels_and_rng
+        q = self.encode(x, *labels)
+        z = reparameterized(q, backend.normal(rng, (len(x), self.latent), like=x.data if isinstance(x, Tensor) else x))
+        reconstruction, divergence = -self.log_likelihood(self.decode(z, *labels), x).mean(), kl(q)
+        penalty = divergence.mean()
+        loss = elbo = reconstruction + penalty
+        if self.training and self.free_bits:
+            penalty = free_bits(kl_per_dimension(q.mean, q.log_var), self.free_bits)  # Eq. 12.10
+        if self.training and (self.free_bits or self.beta != 1):
+            loss = reconstruction + self.beta * penalty  # Eq. 12.9
+        return loss, {"ELBO": -elbo.data, "reconstruction": reconstruction.data, "KL": divergence.data.mean()}
+
+    def iwae_loss(self, draws: int) -> Any:
+        """A loss to train on in place of `loss`: minus the importance-weighted bound of k = `draws` samples.
+
+        Eq. 11.5 (derivations/11-importance.md#eq-11-5). Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted
+        Autoencoders*, ICLR 2016.
+        """
+
+        def loss(x: Any, *labels_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
+            *labels, rng = labels_and_rng
+            like = x.data if isinstance(x, Tensor) else x
+            noise = backend.normal(rng, (len(x), draws, self.latent), like)  # images first: workers share them out
+            bound = iwae_bound(self.log_weights(x, noise.swapaxes(0, 1), *labels)).mean()
+            return -bound, {f"IWAE-{draws}": bound.data}
+
+        return loss
+
+    # ------------------------------------------------------------------------------------------------------- samples
+    def sample(self, n: int, rng: Any, mean: bool = False, labels: Any = None) -> Any:
         """New images: z from the *prior*, then x from p(x|z); a raw array (n, pixels).
 
         Eq. 12.1 (derivations/12-elbo.md#eq-12-1), read as a recipe. With `mean=True` the mean of p(x|z) in place of a
@@ -127,6 +239,42 @@ class VAE(nn.Module):
         (ledger B7).
         """
         with no_grad():
-            z = backend.normal(rng, (n, self.latent), like=self.encoder.mean.weight.data)
-            p = self.decode(z)
+            p = self.decode(backend.normal(rng, (n, self.latent), like=self.like), labels)
             return (p.mean if mean else p.sample(rng)).data
+
+    # ------------------------------------------------------------------------------------------------------- helpers
+    @property
+    def like(self) -> Any:
+        """An array of the model's dtype and device."""
+        return next(self.parameters()).data
+
+    @property
+    def whole_minibatch(self) -> str:
+        """As `Module.whole_minibatch`: free bits are counted over the minibatch."""
+        return "needs the mean over the whole minibatch for its free bits" if self.free_bits else ""
+
+    def _labelled(self, rows: Any, labels: Any, copies: int = 1) -> Any:
+        """Each row with its label behind it, as zeros and a one; every number `copies` times."""
+        check_labels(type(self).__name__, labels, self.classes, len(rows))
+        if self.classes is None:
+            return rows
+        ones = F.one_hot(labels, self.classes, self.like.dtype)
+        return F.concatenate([rows, ones if copies == 1 else np.repeat(ones, copies, axis=1)], 1)
+
+
+# ------------------------------------------------------------------------------------- what differs between posteriors
+def reparameterized(q: Any, noise: Any) -> Tensor:
+    """z ~ q as a function of the noise.  Eq. 14.1 (derivations/14-reparameterisation.md#eq-14-1)"""
+    if isinstance(q, Normal):
+        return reparameterize(q.mean, q.log_var, noise)
+    return reparameterize_full(q.mean, q.factor, noise)
+
+
+def kl(q: Any) -> Tensor:
+    """KL(q ‖ N(0, I)): (N,), in nats.  Eq. 13.3 (derivations/13-gaussian-kl.md#eq-13-3)"""
+    return kl_to_standard_normal(q.mean, q.log_var) if isinstance(q, Normal) else kl_full(q.mean, q.factor)
+
+
+def log_spread(q: Any) -> Tensor:
+    """½ ln det Σ of q: (N,)."""
+    return 0.5 * F.sum(q.log_var, -1) if isinstance(q, Normal) else F.sum(q.log_diagonal, -1)

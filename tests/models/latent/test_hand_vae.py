@@ -120,7 +120,7 @@ def test_weights_go_there_and_back(decoder):
     for name, value in model.state_dict().items():
         assert (fresh.state_dict()[name] == value).all(), name
     hand.W1[...] = 0  # the weights are its own
-    assert (model.encoder.hidden.weight.data != 0).all()
+    assert (model.encoder.network.layers[0].weight.data != 0).all()
 
 
 def test_weights_that_do_not_fit_are_all_named():

@@ -8,10 +8,36 @@ import pytest
 import scratchgen as sg
 from scratchgen import backend, optim
 from scratchgen import functional as F
+from scratchgen.distributions import Normal
 from scratchgen.models.latent import VAE
+from scratchgen.training.workers import Workers
 
-KINDS = {"bernoulli": ("bernoulli", None), "normal": ("normal", None), "fixed": ("normal", 0.3)}
+KINDS = {
+    "bernoulli": ("bernoulli", None),
+    "normal": ("normal", None),
+    "fixed": ("normal", 0.3),
+    "scalar": ("normal", "scalar"),
+}
 DECODERS = pytest.mark.parametrize(("decoder", "variance"), KINDS.values(), ids=KINDS)
+# What can be chosen beside the decoder: each alone, and all at once.
+FORMS = {
+    "deep": {"hidden": (5, 3)},
+    "linear": {"hidden": ()},
+    "full": {"posterior": "full"},
+    "classes": {"classes": 3},
+    "conv": {"pixels": 16, "hidden": (2, 3), "shape": (1, 4, 4)},
+    "all": {"pixels": 32, "hidden": (2, 3), "shape": (2, 4, 4), "posterior": "full", "classes": 3},
+}
+
+
+def small(rng, decoder="bernoulli", variance=None, **form):
+    """A small model of any form, images for it, and labels where it wants them; in float64, nothing at zero."""
+    model = VAE(**{"pixels": 6, "hidden": 4, "latent": 2} | form, decoder=decoder, variance=variance, rng=rng)
+    model.astype(np.float64)
+    for parameter in model.parameters():
+        parameter.data[...] = 0.3 * rng.standard_normal(parameter.shape)
+    x = rng.integers(0, 256 if decoder == "categorical" else 2, (3, model.pixels)).astype(np.float64)
+    return model, x, ([np.array([2, 0, 1])] if model.classes else [])
 
 
 @pytest.fixture
@@ -53,7 +79,7 @@ def test_monte_carlo_kl_through_the_models_own_sampler(rng):
     x = np.tile(bits(rng, 1, 4, dtype=np.float64), (n, 1))
     given = []
     decode = model.decode
-    model.decode = lambda z: given.append(z.numpy()) or decode(z)
+    model.decode = lambda z, labels: given.append(z.numpy()) or decode(z, labels)
     _, kl = model.elbo(x, rng.standard_normal((n, latent)))
 
     q = model.encode(x)
@@ -68,7 +94,7 @@ def test_monte_carlo_kl_through_the_models_own_sampler(rng):
 @pytest.mark.equation("12.1", "12.3", "12.4")
 def test_the_elbo_is_below_the_exact_log_likelihood(decoder, variance, rng):
     """With one latent dimension ln p(x) = ln ∫ p(x|z) p(z) dz is an integral over a line, done here on a fine grid."""
-    model = VAE(6, 5, 1, decoder, variance, rng).astype(np.float64)
+    model = VAE(6, 5, 1, decoder, variance, rng=rng).astype(np.float64)
     for parameter in model.parameters():
         parameter.data[...] = 0.7 * rng.standard_normal(parameter.shape)
     x = bits(rng, 3, 6, dtype=np.float64)
@@ -99,8 +125,8 @@ def test_samples_come_from_the_prior(rng):
     """A decoder that only repeats the sign of z shows which z it was given: half of them are positive, whatever was
     encoded before, and they differ from each other."""
     model = VAE(1, 1, 1, rng=rng)
-    for name, value in {"hidden.weight": 50.0, "hidden.bias": 0.0, "output.weight": 50.0, "output.bias": 0.0}.items():
-        dict(model.decoder.named_parameters())[name].data[...] = value
+    for layer in (model.decoder.network.layers[0], model.decoder.output):
+        layer.weight.data[...], layer.bias.data[...] = 50.0, 0.0
     model.encoder.mean.bias.data[...] = 9.0  # every posterior is far on the right
     model.loss(np.ones((5, 1), np.float32), rng)
     x = model.sample(4000, rng)
@@ -112,15 +138,16 @@ def test_samples_come_from_the_prior(rng):
 
 @DECODERS
 def test_sampled_frequencies_are_the_decoders_mean(decoder, variance, rng):
-    model = VAE(3, 4, 2, decoder, variance, rng)
+    model = VAE(3, 4, 2, decoder, variance, rng=rng)
     n = 20_000
     drawn, means = model.sample(n, rng), model.sample(n, rng, mean=True)
     spread = np.hypot(drawn.std(0), means.std(0)) / math.sqrt(n)
     assert (np.abs(drawn.mean(0) - means.mean(0)) < 4 * spread).all()
     if decoder == "bernoulli":
         assert ((means > 0) & (means < 1)).all()
-    elif variance is not None:  # Var x = Var of the means + the decoder's own
-        np.testing.assert_allclose(drawn.var(0), means.var(0) + variance, rtol=0.05)
+    elif variance is not None:  # Var x = Var of the means + the decoder's own, which begins at 1 where it is learned
+        own = 1.0 if variance == "scalar" else variance
+        np.testing.assert_allclose(drawn.var(0), means.var(0) + own, rtol=0.05)
 
 
 @pytest.mark.ledger("B7")
@@ -134,7 +161,7 @@ def test_grey_pixels_are_refused_by_a_bernoulli_and_taken_by_a_normal_decoder(rn
 
 
 def test_a_decoder_that_does_not_exist_or_fit_is_named():
-    with pytest.raises(ValueError, match="decoder must be 'bernoulli' or 'normal', got 'poisson'"):
+    with pytest.raises(ValueError, match="decoder must be 'bernoulli', 'normal' or 'categorical', got 'poisson'"):
         VAE(4, 5, 2, "poisson")
     with pytest.raises(ValueError, match=r"variance=1\.0 wants decoder='normal'"):
         VAE(4, 5, 2, "bernoulli", 1.0)
@@ -145,10 +172,10 @@ def test_a_decoder_that_does_not_exist_or_fit_is_named():
 @DECODERS
 def test_one_loss_on_every_device_and_in_float32(decoder, variance, rng, device):
     x = bits(rng, 5, 6)
-    model = VAE(6, 4, 2, decoder, variance, np.random.default_rng(1))
+    model = VAE(6, 4, 2, decoder, variance, rng=np.random.default_rng(1))
     expected, metrics = model.loss(x, np.random.default_rng(2))
     expected.backward()
-    there = VAE(6, 4, 2, decoder, variance, np.random.default_rng(1)).to(device)
+    there = VAE(6, 4, 2, decoder, variance, rng=np.random.default_rng(1)).to(device)
     loss, _ = there.loss(backend.to_device(x, device), np.random.default_rng(2))
     loss.backward()
     assert loss.dtype == np.float32
@@ -179,3 +206,210 @@ def test_a_few_steps_raise_the_elbo(rng):
     noise = rng.standard_normal((200, 32, 1)).astype(np.float32)
     elbo = -np.mean([(r + kl).mean().item() for r, kl in (model.elbo(x, e) for e in noise)])
     assert -1.2 < elbo < -math.log(2)
+
+
+# ------------------------------------------------------------------------------------------------- every form of it
+FORM = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+
+
+@FORM
+@pytest.mark.parametrize(("decoder", "variance"), [*KINDS.values(), ("categorical", None)], ids=[*KINDS, "categorical"])
+def test_gradients_of_the_loss_agree_with_differences(form, decoder, variance, rng):
+    """For every parameter, along random directions."""
+    model, x, labels = small(rng, decoder, variance, **form)
+
+    def loss(*parameters):
+        return model.loss(x, *labels, np.random.default_rng(3))[0]
+
+    along = [parameter.data for parameter in model.parameters()]
+    model.zero_grad()
+    loss().backward()
+    for parameter in model.parameters():
+        direction = rng.standard_normal(parameter.shape)
+        slope = float((parameter.grad.numpy() * direction).sum())
+        kept, values = parameter.data.copy(), {}
+        for step in (-2e-4, -1e-4, 1e-4, 2e-4):
+            parameter.data[...] = kept + step * direction
+            values[step] = loss().item()
+        parameter.data[...] = kept
+        difference = (8 * (values[1e-4] - values[-1e-4]) - (values[2e-4] - values[-2e-4])) / 12e-4
+        assert slope == pytest.approx(difference, rel=1e-6, abs=1e-7)
+    assert len(along) > 3
+
+
+@FORM
+@pytest.mark.parametrize("decoder", ["bernoulli", "normal", "categorical"])
+@pytest.mark.equation("12.5")
+def test_log_weights_are_the_three_logarithms(form, decoder, rng):
+    """ln p(x|z) + ln p(z) − ln q(z|x), each asked of its distribution at the z that was drawn."""
+    model, x, labels = small(rng, decoder, **form)
+    noise = rng.standard_normal((4, 3, 2))
+    log_w = model.log_weights(x, noise, *labels).numpy()
+    q = model.encode(x, *labels)
+    z = q.rsample(noise=noise)
+    log_q = q.log_prob(z).numpy()
+    log_q = log_q if log_q.ndim == 2 else log_q.sum(-1)
+    prior = Normal(0.0, 0.0).log_prob(z).numpy().sum(-1)
+    levels = x.astype(np.int64) if decoder == "categorical" else x
+    for draw in range(4):
+        log_p = model.decode(z.numpy()[draw], *labels).log_prob(levels).numpy().sum(1)
+        np.testing.assert_allclose(log_w[draw], log_p + prior[draw] - log_q[draw], rtol=1e-10)
+
+
+@FORM
+@pytest.mark.equation("12.4", "12.11")
+def test_the_mean_log_weight_is_the_elbo(form, rng):
+    """Both terms sampled or the KL in closed form: the same number, on average."""
+    model, x, labels = small(rng, **form)
+    n = 4000
+    log_w = model.log_weights(x, rng.standard_normal((n, 3, 2)), *labels).numpy()
+    wide = [np.tile(a, (n, *[1] * (a.ndim - 1))) for a in (x, *labels)]
+    reconstruction, kl = model.elbo(wide[0], rng.standard_normal((3 * n, 2)), *wide[1:])
+    elbo = -(reconstruction + kl).numpy().reshape(n, 3)
+    error = np.hypot(log_w.std(0), elbo.std(0)) / math.sqrt(n)
+    assert (np.abs(log_w.mean(0) - elbo.mean(0)) < 4 * error).all()
+
+
+@FORM
+@pytest.mark.parametrize("decoder", ["bernoulli", "normal", "categorical"])
+def test_every_form_on_every_device_in_float32(form, decoder, rng, device):
+    model, x, labels = small(rng, decoder, **form)
+    model.astype(np.float32)
+    x = x.astype(np.float32)
+    expected = model.loss(x, *labels, np.random.default_rng(2))[0].item()
+    model.to(device)
+    there = [backend.to_device(a, device) for a in (x, *labels)]
+    loss, _ = model.loss(*there, np.random.default_rng(2))
+    bound, _ = model.iwae_loss(3)(*there, np.random.default_rng(2))
+    (loss + bound).backward()
+    assert loss.dtype == bound.dtype == np.float32
+    assert all(parameter.grad.dtype == np.float32 for parameter in model.parameters())
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    drawn = model.sample(3, np.random.default_rng(0), labels=there[1] if labels else None)
+    assert drawn.shape == x.shape
+    assert backend.device_of(drawn) == backend.device_of(there[0])
+
+
+def test_levels_of_a_categorical_decoder_are_drawn_as_often_as_they_are_likely(rng):
+    """χ² of one pixel's levels against the probabilities that the decoder gives them."""
+    model, _, _ = small(rng, "categorical", pixels=1)
+    for parameter in model.decoder.parameters():
+        parameter.data[...] = 0
+    model.decoder.output.bias.data[...] = 2 * rng.standard_normal(256)  # whatever z is
+    n = 40_000
+    drawn = model.sample(n, rng)
+    p = F.softmax(model.decoder.output.bias.data)
+    counts = np.bincount(drawn[:, 0], minlength=256)
+    kept = n * p > 5
+    chi2 = ((counts - n * p) ** 2 / (n * p))[kept].sum()
+    assert chi2 < kept.sum() + 5 * math.sqrt(2 * kept.sum())
+    mean = model.sample(2, rng, mean=True)
+    np.testing.assert_allclose(mean, (p * np.arange(256)).sum(), rtol=1e-12)
+
+
+# -------------------------------------------------------------------------------------------- weights and free bits
+@pytest.mark.equation("12.9")
+def test_beta_weighs_the_kl_in_training_and_not_in_evaluation(rng):
+    model, x, _ = small(rng)
+    model.beta = 0.25
+    loss, metrics = model.loss(x, np.random.default_rng(0))
+    assert loss.item() == pytest.approx(metrics["reconstruction"] + 0.25 * metrics["KL"])
+    assert metrics["ELBO"] == pytest.approx(-metrics["reconstruction"] - metrics["KL"])
+    loss, metrics = model.eval().loss(x, np.random.default_rng(0))
+    assert loss.item() == pytest.approx(-metrics["ELBO"])
+
+
+@pytest.mark.equation("12.10")
+def test_under_its_free_bits_a_dimension_feels_no_kl(rng):
+    """Make dimension 0 cheap and dimension 1 dear: with the reconstruction frozen only 1 is pulled to the prior."""
+    model, x, _ = small(rng)
+    model.encoder.mean.bias.data[...] = [0.1, 3.0]
+    for parameter in model.decoder.parameters():
+        parameter.data[...] = 0  # so that z has no say in the reconstruction
+    model.free_bits = 1.0
+    loss, _ = model.loss(x, np.random.default_rng(0))
+    loss.backward()
+    slope = model.encoder.mean.bias.grad.numpy()
+    assert slope[0] == 0
+    assert slope[1] == pytest.approx(model.encode(x).mean.numpy()[:, 1].mean())
+
+
+def test_free_bits_want_the_whole_minibatch(rng):
+    model, _, _ = small(rng)
+    model.free_bits = 0.1
+    with pytest.raises(ValueError, match="the model is a VAE, which needs the mean over the whole minibatch"):
+        Workers(2, model)
+    assert Workers(1, model).count == 1
+
+
+def test_workers_share_an_iwae_step(rng):
+    """The images first in the noise: two workers draw the same numbers as one."""
+    model, x, _ = small(rng)
+    gradients = []
+    for count in (1, 2):
+        model.zero_grad()
+        with Workers(count, model) as crew:
+            crew.backward(model.iwae_loss(5), [x], np.random.default_rng(0))
+        gradients.append([parameter.grad.numpy().copy() for parameter in model.parameters()])
+    for one, two in zip(*gradients):
+        np.testing.assert_allclose(two, one, rtol=1e-10, atol=1e-13)
+
+
+def test_a_posterior_with_correlations_is_closer_to_the_truth(rng):
+    """x = z₁ + z₂ + noise ties z₁ to z₂: only a full covariance can say so, and its bound is the better one."""
+    bounds = {}
+    for posterior in ("diagonal", "full"):
+        model = VAE(1, (), 2, "normal", 0.1, posterior=posterior, rng=rng).astype(np.float64)
+        model.decoder.output.weight.data[...], model.decoder.output.bias.data[...] = 1.0, 0.0
+        x = math.sqrt(2.1) * rng.standard_normal((500, 1))
+        optimizer = optim.Adam(model.encoder.parameters(), lr=0.05)
+        for _ in range(400):
+            optimizer.zero_grad()
+            loss, _ = model.loss(x, rng)
+            loss.backward()
+            optimizer.step()
+        terms = model.elbo(np.tile(x, (40, 1)), rng.standard_normal((40 * len(x), 2)))
+        exact = -0.5 * (math.log(2 * math.pi * 2.1) + x**2 / 2.1)
+        bounds[posterior] = float(exact.mean() + sum(terms).numpy().mean())
+    assert bounds["full"] < 0.02  # nats that are missing
+    # Diagonal: precision 1 + 1/0.1 each, determinant 121; the true one has 21. Half the logarithm is lost.
+    assert bounds["diagonal"] == pytest.approx(0.5 * math.log(121 / 21), abs=0.05)
+
+
+# ------------------------------------------------------------------------------------------------------- clear errors
+def test_options_that_do_not_fit_are_refused(rng):
+    for match, form in {
+        r"images \(1, 4, 4\) have 16 pixels, not pixels=6": {"shape": (1, 4, 4)},
+        r"sides divide by 4, got \(1, 2, 3\)": {"shape": (1, 2, 3), "hidden": (2, 3)},
+        r"hidden=\(16, 32\), for example, not \(4,\)": {"shape": (1, 4, 4), "pixels": 16},
+        "posterior must be 'diagonal' or 'full', got 'banana'": {"posterior": "banana"},
+        "latent must be at least 1, got 0": {"latent": 0},
+    }.items():
+        with pytest.raises(ValueError, match=match):
+            small(rng, **form)
+    with pytest.raises(ValueError, match="or None"):
+        small(rng, "normal", "wide")
+    with pytest.raises(ValueError, match="wants decoder='normal'"):
+        small(rng, "categorical", "scalar")
+
+
+def test_labels_that_do_not_fit_are_refused(rng, device):
+    model, x, labels = small(rng, classes=3)
+    model.to(device)
+    x, y = (backend.to_device(a, device) for a in (x, *labels))
+    noise = backend.to_device(np.zeros((3, 2)), device)
+    for wrong in (None, y[:2], y.astype(np.float64), y + 1, y - 1):
+        with pytest.raises(ValueError, match=r"VAE: expected 3 labels, integers 0 … 2"):
+            model.elbo(x, noise, wrong)
+    model, _, _ = small(rng)
+    with pytest.raises(ValueError, match="this model has no classes"):
+        model.to(device).elbo(x, noise, y)
+
+
+@pytest.mark.parametrize("wrong", [0.5, -1.0, 256.0, math.nan])
+def test_pixels_that_are_no_levels_are_refused(wrong, rng, device):
+    model, x, _ = small(rng, "categorical")
+    x[1, 2] = wrong
+    there = backend.to_device(x, device)
+    with pytest.raises(ValueError, match=r"a categorical decoder wants pixels that are whole numbers 0 … 255"):
+        model.to(device).loss(there, rng)
