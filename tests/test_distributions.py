@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import scratchgen as sg
 from scratchgen import distributions as dist
 from scratchgen import functional as F
-from scratchgen.distributions import Bernoulli, Categorical, Normal, kl_divergence
+from scratchgen.distributions import Bernoulli, Categorical, MultivariateNormal, Normal, kl_divergence
 
 finite = {"elements": st.floats(-4, 4)}
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -400,6 +400,155 @@ def test_gradient_of_an_expectation_through_samples(device, rng):
     for leaf, expected in [(mean, 2 * 0.7), (log_var, math.exp(-0.4))]:
         g = leaf.grad.numpy()
         assert abs(g.mean() - expected) < 4 * g.std() / math.sqrt(draws)
+
+
+# ---------------------------------------------------------------------------------------------- full covariance
+def factors(rng, *batch, d=3):
+    """Cholesky factors (*batch, d, d)."""
+    factor = np.tril(0.6 * rng.standard_normal((*batch, d, d)), -1)
+    return factor + np.exp(0.4 * rng.standard_normal((*batch, d)))[..., None] * np.eye(d)
+
+
+def full(rng, *batch, d=3, dtype=np.float64, device="cpu"):
+    mean, factor = rng.standard_normal((*batch, d)), factors(rng, *batch, d=d)
+    return MultivariateNormal(*(sg.tensor(x, dtype=dtype, device=device, requires_grad=True) for x in (mean, factor)))
+
+
+def covariance(p):
+    factor = p.factor.numpy()
+    return factor @ np.swapaxes(factor, -1, -2)
+
+
+@pytest.mark.equation("13.7", "13.12")
+@pytest.mark.ledger("B11")
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_full_density_and_entropy_agree_with_scipy(d, device, rng):
+    """Bug B11, a published density, takes the determinant of x: here that of the covariance, by its factor."""
+    p = full(rng, 4, d=d, device=device)
+    x = rng.standard_normal((6, 4, d))
+    log_p, entropy = p.log_prob(sg.tensor(x, device=device)), p.entropy()
+    assert log_p.device == entropy.device == device
+    for i, (mean, cov) in enumerate(zip(p.mean.numpy(), covariance(p))):
+        scipys = scipy.stats.multivariate_normal(mean, cov)
+        np.testing.assert_allclose(log_p.numpy()[:, i], scipys.logpdf(x[:, i]), rtol=1e-9)
+        assert entropy.numpy()[i] == pytest.approx(scipys.entropy(), rel=1e-10)
+
+
+@pytest.mark.equation("13.7", "13.9", "13.10", "13.12")
+def test_full_with_a_diagonal_factor_is_a_vector_of_normals(rng):
+    mean, log_var, other_mean, other, x = rng.standard_normal((5, 4, 3))
+    q = MultivariateNormal(mean, np.exp(0.5 * log_var)[..., None] * np.eye(3))
+    same, p = Normal(mean, log_var), Normal(other_mean, other)
+    np.testing.assert_allclose(q.log_prob(x).numpy(), same.log_prob(x).sum(-1).numpy(), rtol=1e-12)
+    np.testing.assert_allclose(q.entropy().numpy(), same.entropy().sum(-1).numpy(), rtol=1e-12)
+    for prior in (p, Normal(0.0, 0.0)):
+        expected = kl_divergence(same, prior).sum(-1).numpy()
+        np.testing.assert_allclose(kl_divergence(q, prior).numpy(), expected, rtol=1e-11)
+    full_p = MultivariateNormal(other_mean, np.exp(0.5 * other)[..., None] * np.eye(3))
+    np.testing.assert_allclose(kl_divergence(q, full_p).numpy(), kl_divergence(same, p).sum(-1).numpy(), rtol=1e-11)
+
+
+@pytest.mark.equation("13.9", "14.6")
+@pytest.mark.ledger("C-DIST")
+def test_monte_carlo_kl_of_full_gaussians(rng):
+    """Per vector, through the sampler: with another full Gaussian, with a diagonal one, and with the prior."""
+    q, p, draws = full(rng, 2), full(rng, 2), 40_000
+    z = q.sample(rng, draws)
+    for other in (p, Normal(*rng.standard_normal((2, 2, 3))), Normal(0.0, 0.0)):
+        log_p = other.log_prob(z) if other is p else other.log_prob(z).sum(-1)
+        terms = (q.log_prob(z) - log_p).numpy()
+        error = terms.std(axis=0, ddof=1) / math.sqrt(draws)
+        assert np.all(np.abs(terms.mean(axis=0) - kl_divergence(q, other).numpy()) < 4 * error)
+
+
+@pytest.mark.equation("14.6")
+def test_full_samples_have_the_mean_and_the_covariance(device, rng):
+    q, draws = full(rng, device=device), 40_000
+    x = q.sample(rng, draws).numpy() - q.mean.numpy()
+    assert np.all(np.abs(x.mean(0)) < 4 * np.sqrt(np.diag(covariance(q)) / draws))
+    products = x[:, :, None] * x[:, None, :]
+    assert np.all(np.abs(products.mean(0) - covariance(q)) < 4 * products.std(0) / math.sqrt(draws))
+
+
+@DTYPES
+def test_full_shapes_dtypes_and_devices(dtype, device, rng):
+    q, p = full(rng, 4, dtype=dtype, device=device), full(rng, 4, dtype=dtype, device=device)
+    for n, shape in [((), (4, 3)), (7, (7, 4, 3)), ((2, 5), (2, 5, 4, 3)), (0, (0, 4, 3))]:
+        x = q.rsample(rng, n)
+        assert (x.shape, x.device, x.dtype, x.requires_grad) == (shape, device, dtype, True)
+        assert not q.sample(rng, n).requires_grad
+        assert (q.log_prob(x).shape, q.log_prob(x).dtype) == (shape[:-1], dtype)
+    for value in (q.entropy(), kl_divergence(q, p), kl_divergence(q, Normal(0.0, 0.0))):
+        assert (value.shape, value.dtype, value.device) == ((4,), dtype, device)
+    np.testing.assert_allclose(kl_divergence(q, q).numpy(), 0, atol=2e-6 if dtype is np.float32 else 1e-13)
+    one = MultivariateNormal(q.mean, p.factor[0])  # one covariance for all
+    np.testing.assert_allclose(one.entropy().numpy(), p.entropy().numpy()[0], rtol=1e-5)
+    assert one.rsample(rng).shape == (4, 3)
+
+
+@pytest.mark.equation("13.13", "13.14")
+@given(st.integers(1, 6), st.sampled_from([(), (3,), (2, 3)]), st.sampled_from([(), (3,), (2, 3)]))
+def test_forward_substitution_solves(d, batch, more):
+    rng = np.random.default_rng(d)
+    factor, b = factors(rng, *batch, d=d), rng.standard_normal((*more, d))
+    y = dist.solve_lower(factor, b)
+    np.testing.assert_allclose((factor @ y[..., None])[..., 0], np.broadcast_to(b, y.shape), atol=1e-12)
+    np.testing.assert_array_equal(y, dist.solve_lower(factor + np.triu(np.ones((d, d)), 1), b))  # reads only below
+
+
+@pytest.mark.equation("13.7", "13.9", "13.10", "13.11", "13.12", "13.14", "14.6", "14.7")
+def test_full_gradients(rng):
+    mean, other, x = rng.standard_normal((3, 2, 3))
+    factor, another, one = factors(rng, 2), factors(rng, 2), factors(rng)
+    N, M = Normal, MultivariateNormal
+    cases = [
+        (dist.solve_lower, factor, x),
+        (dist.solve_lower, one, x),
+        (lambda *a: M(a[0], a[1]).log_prob(a[2]), mean, factor, x),
+        (lambda *a: M(*a).entropy() + a[0].sum(-1), mean, factor),
+        (lambda *a: M(*a).rsample(noise=x), mean, factor),
+        (
+            lambda *a: kl_divergence(M(*a[:2]), M(*a[2:])),
+            mean,
+            factor,
+            other,
+            another,
+        ),
+        (lambda *a: kl_divergence(M(*a[:2]), N(*a[2:])), mean, factor, other, x),
+    ]
+    for f, *inputs in cases:
+        assert sg.gradcheck(f, *inputs)
+        assert sg.gradgradcheck(f, *inputs)
+
+
+@pytest.mark.equation("13.7", "13.9", "14.6")
+def test_full_gaussians_agree_with_pytorch(rng):
+    torch = pytest.importorskip("torch")
+    arrays = [rng.standard_normal((4, 3)), factors(rng, 4), rng.standard_normal((4, 3)), factors(rng, 4)]
+    x, v = rng.standard_normal((4, 3)), rng.standard_normal(4)
+    ours = [sg.tensor(a, requires_grad=True) for a in arrays]
+    theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+    q, p = MultivariateNormal(*ours[:2]), MultivariateNormal(*ours[2:])
+    total = kl_divergence(q, p) + q.log_prob(x) * p.entropy()
+    total.backward(v)
+    q, p = (torch.distributions.MultivariateNormal(m, scale_tril=c) for m, c in (theirs[:2], theirs[2:]))
+    expected = torch.distributions.kl_divergence(q, p) + q.log_prob(torch.tensor(x)) * p.entropy()
+    expected.backward(torch.tensor(v))
+    np.testing.assert_allclose(total.numpy(), expected.detach().numpy(), rtol=1e-10)
+    for mine, other in zip(ours, theirs):
+        # PyTorch's formulas read (and differentiate) above the diagonal in places, where there is nothing to learn
+        below = np.tril if mine.ndim == 3 else np.asarray
+        np.testing.assert_allclose(below(mine.grad.numpy()), below(other.grad.numpy()), rtol=1e-8, atol=1e-10)
+
+
+def test_full_refusals(rng):
+    q = full(rng, 2)
+    with pytest.raises(ValueError, match=r"MultivariateNormal: mean .* got \(2, 3\) and \(2, 4, 4\)"):
+        MultivariateNormal(q.mean, factors(rng, 2, d=4))
+    with pytest.raises(ValueError, match="either rng or noise"):
+        q.rsample()
+    with pytest.raises(TypeError, match="no closed form for Normal and MultivariateNormal"):
+        kl_divergence(Normal(0.0, 0.0), q)
 
 
 @pytest.mark.equation("15.2")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 import scratchgen as sg
 from scratchgen import functional as F
-from scratchgen.distributions import Normal, kl_divergence
+from scratchgen.distributions import MultivariateNormal, Normal, kl_divergence
+from scratchgen.models.latent.terms import kl_full, lower_triangle
 
 from ..linear_gaussian import Z, expect, kl
 
@@ -87,3 +88,45 @@ def test_the_sampler_has_the_distribution_that_the_closed_form_speaks_of(mean, v
     values = (q.log_prob(z) - prior.log_prob(z)).numpy()
     error, standard_error = values.mean() - kl_divergence(q, prior).item(), values.std() / len(values) ** 0.5
     assert abs(error) < 4 * standard_error < 0.5 * (variance - 1) ** 2 / 20
+
+
+@pytest.mark.equation("13.7", "13.9")
+def test_what_a_diagonal_covariance_cannot_have():
+    """Two latent variables explain one pixel: the best diagonal encoder stays ½ ln(4/3) = 0.1438 nats away."""
+    covariance = np.linalg.inv(np.eye(2) + 1)
+    np.testing.assert_allclose(covariance, [[2 / 3, -1 / 3], [-1 / 3, 2 / 3]], rtol=1e-14)
+    posterior = MultivariateNormal(np.zeros(2), np.linalg.cholesky(covariance))
+
+    def gap(variances):
+        return kl_divergence(MultivariateNormal(np.zeros(2), np.diag(np.sqrt(variances))), posterior).item()
+
+    assert gap([0.5, 0.5]) == pytest.approx(0.5 * np.log(4 / 3), abs=1e-14)
+    assert round(gap([0.5, 0.5]), 4) == 0.1438
+    for variances in np.random.default_rng(0).uniform(0.2, 1.5, (50, 2)):
+        assert gap(variances) > 0.5 * np.log(4 / 3)
+
+
+@pytest.mark.equation("13.7")
+def test_the_full_density_integrates_to_one_with_its_covariance():
+    """Eq. 13.7, on a grid in the plane."""
+    factor = np.array([[0.9, 0.0], [-0.7, 0.5]])
+    axis = np.linspace(-9, 9, 361)
+    z = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    p = np.exp(MultivariateNormal(np.array([0.3, -0.2]), factor).log_prob(z).numpy()) * 0.05**2
+    centred = z - (p @ z)
+    assert p.sum() == pytest.approx(1, abs=1e-10)
+    np.testing.assert_allclose(p @ z, [0.3, -0.2], atol=1e-10)
+    np.testing.assert_allclose((centred * p[:, None]).T @ centred, factor @ factor.T, atol=1e-10)
+
+
+@pytest.mark.equation("13.8", "13.10", "13.11")
+def test_the_full_gradients_in_terms_of_the_encoders_numbers():
+    """Eqs. 13.8 and 13.11: what the page writes, for the diagonal L² − 1, below it L, and μ for the mean."""
+    rng = np.random.default_rng(8)
+    v, mean = sg.tensor(rng.normal(size=(4, 6)), requires_grad=True), sg.tensor(rng.normal(size=(4, 3)))
+    mean.requires_grad = True
+    c = rng.normal(size=4)
+    kl_full(mean, lower_triangle(v)).backward(c)
+    np.testing.assert_allclose(mean.grad.numpy(), c[:, None] * mean.numpy(), rtol=1e-13)
+    diagonal, below = np.exp(2 * v.numpy()[:, :3]) - 1, v.numpy()[:, 3:]
+    np.testing.assert_allclose(v.grad.numpy(), c[:, None] * np.concatenate([diagonal, below], 1), rtol=1e-11)

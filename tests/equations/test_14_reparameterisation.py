@@ -1,12 +1,19 @@
 """derivations/14-reparameterisation.md, equation by equation."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import scratchgen as sg
 from scratchgen import functional as F
+from scratchgen.distributions import Normal
+from scratchgen.models.latent.terms import normal_log_likelihood, reparameterize
 
-from ..linear_gaussian import PRIOR, Z, expect, log_normal
+from ..linear_gaussian import ENCODER, PRIOR, X, Z, expect, log_likelihood, log_normal
+
+PAGE = Path(__file__).parents[2] / "derivations" / "14-reparameterisation.md"
 
 rng = np.random.default_rng(14)
 
@@ -87,3 +94,141 @@ def test_the_variance_as_standard_deviation_shows_in_the_kl_of_the_samples(mean,
     h = 1e-6
     differences = (np.exp(log_variance.data + h) - np.exp(log_variance.data - h)) / (2 * h) * noise[:4] * v
     np.testing.assert_allclose(log_variance.grad.numpy(), differences, rtol=1e-8)
+
+
+# ---------------------------------------------------------------------------------------------- the score function
+MEAN, VARIANCE = ENCODER
+R2 = (X - MEAN) ** 2
+TERM = expect(log_likelihood(Z), *ENCODER)  # m: the mean of one term of f
+
+
+def gradients_of(f, n, d, baseline=0.0):
+    """Per sample, for d independent copies of the encoder: the path's and the score's gradients for μ₁ and ln σ₁²."""
+    noise = rng.normal(size=(n, d))
+    found = []
+    for path in (True, False):
+        mean, log_variance = (
+            sg.tensor(np.full((n, d), value), requires_grad=True) for value in (MEAN, np.log(VARIANCE))
+        )
+        z = reparameterize(mean, log_variance, noise)
+        if path:  # Eq. 14.4
+            F.sum(f(z)).backward()
+        else:  # Eq. 14.8: a loss whose gradient is (f − c) ∇ln q, at fixed z
+            z = z.detach()
+            F.sum((f(z) - baseline) * Normal(mean, log_variance).log_prob(z).sum(1)).backward()
+        found.append((mean.grad.numpy()[:, 0], log_variance.grad.numpy()[:, 0]))
+    return found
+
+
+def likelihood(z):
+    """f: ln p(x|z) of d pixels that are all X."""
+    return normal_log_likelihood(z, 0.0, np.full(z.shape, X))
+
+
+def agrees(values, expected, errors=4):
+    return abs(values.mean() - expected) < errors * values.std() / len(values) ** 0.5
+
+
+@pytest.mark.equation("14.4", "14.8")
+@pytest.mark.parametrize("baseline", [0.0, 2 * TERM])
+def test_path_and_score_agree_in_the_mean(baseline):
+    """Eqs. 14.4 and 14.8, with and without a baseline, for f = ln p(x|z) in two dimensions: ∂/∂μ = x − μ and
+    ∂/∂ln σ² = −½ σ²."""
+    for for_mean, for_log_variance in gradients_of(likelihood, 100_000, 2, baseline):
+        assert agrees(for_mean, X - MEAN)
+        assert agrees(for_log_variance, -0.5 * VARIANCE)
+
+
+@pytest.mark.equation("14.8")
+def test_the_score_needs_no_derivative_of_f():
+    """Eq. 14.8 for a step, f(z) = 1 if z > 0: the path's gradient is 0 everywhere and wrong, the score's is right."""
+    expected = np.exp(log_normal(0.0, *ENCODER))  # ∂P(z > 0)/∂μ
+
+    def step(z):
+        return sg.tensor((z.data > 0).astype(float)).sum(1) + 0.0 * z.sum(1)
+
+    (path, _), (score, _) = gradients_of(step, 100_000, 1)
+    assert np.all(path == 0)
+    assert agrees(score, expected)
+
+
+@pytest.mark.equation("14.9", "14.10")
+def test_the_score_of_a_gaussian_has_the_mean_zero():
+    """Eq. 14.9 against autograd, and E[s] = 0 by quadrature."""
+    noise = rng.normal(size=(50, 1))
+    mean, log_variance = (sg.tensor(np.full((50, 1), v), requires_grad=True) for v in (MEAN, np.log(VARIANCE)))
+    F.sum(Normal(mean, log_variance).log_prob(MEAN + VARIANCE**0.5 * noise)).backward()
+    np.testing.assert_allclose(mean.grad.numpy(), noise / VARIANCE**0.5, rtol=1e-12)
+    np.testing.assert_allclose(log_variance.grad.numpy(), 0.5 * (noise**2 - 1), rtol=1e-10, atol=1e-13)
+    e = (Z - MEAN) / VARIANCE**0.5
+    assert expect(e / VARIANCE**0.5, *ENCODER) == pytest.approx(0, abs=1e-12)
+    assert expect(0.5 * (e**2 - 1), *ENCODER) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.equation("14.10")
+@pytest.mark.parametrize("f", [log_likelihood, np.sin, lambda z: np.abs(z) ** 3])
+def test_the_best_baseline(f):
+    """Eq. 14.10 by quadrature: a parabola in c, with its lowest point at E[f s²]/E[s²]."""
+    s = (Z - MEAN) / VARIANCE
+
+    def variance(c):
+        values = (f(Z) - c) * s
+        return expect(values**2, *ENCODER) - expect(values, *ENCODER) ** 2
+
+    best = expect(f(Z) * s**2, *ENCODER) / expect(s**2, *ENCODER)
+    for c in (-3.0, 0.0, 1.3):
+        assert variance(c) == pytest.approx(variance(best) + (c - best) ** 2 / VARIANCE, rel=1e-10)
+        assert expect((f(Z) - c) * s, *ENCODER) == pytest.approx(expect(f(Z) * s, *ENCODER), abs=1e-10)
+
+
+def score_variance(d, c):
+    """Eq. 14.11."""
+    return 2 * R2 + 1.5 * VARIANCE + (d - 1) * (R2 + 0.5 * VARIANCE) + (c - d * TERM + VARIANCE) ** 2 / VARIANCE
+
+
+@pytest.mark.equation("14.11")
+@pytest.mark.parametrize("c", [0.0, -1.5, 4 * TERM])
+def test_the_variance_of_the_score_by_quadrature(c):
+    """Eq. 14.11: the other dimensions enter through the mean and the variance of their terms."""
+    f, s = log_likelihood(Z), (Z - MEAN) / VARIANCE
+    for d in (1, 4):
+        rest = (d - 1) * TERM - c
+        spread = (d - 1) * (expect(f**2, *ENCODER) - TERM**2)
+        second = expect(((f + rest) ** 2 + spread) * s**2, *ENCODER)
+        assert second - expect(f * s, *ENCODER) ** 2 == pytest.approx(score_variance(d, c), rel=1e-10)
+
+
+@pytest.mark.equation("14.11")
+def test_the_table_on_the_page():
+    """Path, and score with three baselines, for d = 1, 10, 100: as the formulas say, to the last digit printed."""
+    rows = re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", PAGE.read_text("utf-8"), re.M)
+    assert [int(d) for d, *_ in rows] == [1, 10, 100]
+    for d, *printed in ((int(row[0]), *map(float, row[1:])) for row in rows):
+        baselines = d * TERM - VARIANCE, d * TERM, 0.0
+        expected = [VARIANCE, *(score_variance(d, c) for c in baselines)]
+        np.testing.assert_allclose(printed, expected, atol=0.0051)
+
+
+@pytest.mark.equation("14.11")
+@pytest.mark.parametrize("d", [1, 10])
+def test_the_table_by_samples(d):
+    """The same variances, measured on gradients that autograd made, within 4 standard errors."""
+    for c in (d * TERM - VARIANCE, d * TERM, 0.0):
+        (path, _), (score, _) = gradients_of(likelihood, 40_000, d, c)
+        for values, expected in ((path, VARIANCE), (score, score_variance(d, c))):
+            assert agrees((values - (X - MEAN)) ** 2, expected)
+
+
+@pytest.mark.equation("14.8", "14.10")
+def test_the_numbers_of_the_exercise():
+    """f = z² at μ = 3, σ = 1: 4 against 222; the best baseline is 12, and leaves 78."""
+    e = Z
+    f = (3 + e) ** 2
+
+    def variance(values):
+        return expect(values**2, 0.0, 1.0) - expect(values, 0.0, 1.0) ** 2
+
+    assert variance(2 * (3 + e)) == pytest.approx(4)
+    assert variance(f * e) == pytest.approx(222)
+    assert expect(f * e**2, 0.0, 1.0) == pytest.approx(12)
+    assert variance((f - 12) * e) == pytest.approx(78)

@@ -112,3 +112,46 @@ def test_e36_the_likelihood_term_averages_over_z_at_the_data():
     assert abs(at_the_data.mean() - right) < 4 * at_the_data.std() / len(z) ** 0.5
     assert at_samples.mean() - right > 1  # −½(ln 2π + 1) whatever the data: it does not look at x at all
     assert abs(at_samples.mean() + 0.5 * (np.log(2 * np.pi) + 1)) < 4 * at_samples.std() / len(z) ** 0.5
+
+
+@pytest.mark.ledger("E7")
+def test_e7_the_law_of_the_samples_decides_what_the_mean_estimates():
+    """S0, lines 727 and 734, do not name it: (1/n) Σ p(x|zᵢ) is p(x) for zᵢ ~ p(z) only."""
+    rng = np.random.default_rng(7)
+    laws = {
+        0.1038: rng.normal(*PRIOR, 200_000),
+        0.2334: rng.normal(POSTERIOR[0], POSTERIOR[1] ** 0.5, 200_000),
+        0.1402: rng.uniform(-3, 3, 200_000),
+    }
+    for tends_to, z in laws.items():
+        values = np.exp(log_likelihood(z))
+        assert abs(values.mean() - tends_to) < 4 * values.std() / len(z) ** 0.5 + 5e-5
+    assert round(float(np.exp(LOG_EVIDENCE)), 4) == 0.1038
+
+
+@pytest.mark.ledger("E20")
+def test_e20_the_latent_is_a_sample_and_not_its_mean_or_variance():
+    """S1, lines 290–294: "z is mean and variance". For one x, mean and variance are fixed numbers, z is not."""
+    z = np.random.default_rng(20).normal(ENCODER[0], ENCODER[1] ** 0.5, 100_000)
+    assert abs(z.mean() - ENCODER[0]) < 4 * z.std() / len(z) ** 0.5
+    assert z.var() == pytest.approx(ENCODER[1], rel=0.03)  # of the slide's z it would be 0
+    # and the bound at z = μ, without noise, is not the bound: the likelihood term loses σ²/2
+    assert log_likelihood(ENCODER[0]) - expect(log_likelihood(Z), *ENCODER) == pytest.approx(ENCODER[1] / 2, abs=1e-12)
+
+
+@pytest.mark.ledger("E35")
+def test_e35_the_first_term_looks_at_the_data_and_not_at_the_true_decoder():
+    """S4, line 288: "similarity of the decoder to the actual p(x|z)". That is perfect here for every x."""
+    similarity = -kl((0.7, 1.0), (0.7, 1.0))  # p(x|z) is the decoder, at z = 0.7 as anywhere
+    first = expect(log_likelihood(Z), *ENCODER)
+    assert (similarity, round(first, 4)) == (0, -2.7639)
+    elsewhere = expect(log_normal(-1.0, Z, 1.0), *ENCODER)  # another x, another value
+    assert abs(elsewhere - first) > 0.5
+
+
+@pytest.mark.ledger("E37")
+def test_e37_samples_on_the_decoders_side_leave_the_encoder_out():
+    """S4, line 364, draws z "in the decoder network", so from the prior: the term does not contain q any more."""
+    right, slide = expect(log_likelihood(Z), *ENCODER), expect(log_likelihood(Z), *PRIOR)
+    assert (round(right, 4), round(slide, 4)) == (-2.7639, -3.4189)
+    assert slide < elbo(*ENCODER) < elbo(*POSTERIOR)  # with the KL of q = p, which is 0, still a bound: a worse one

@@ -209,6 +209,11 @@ class VAE(nn.Module):
         penalty = divergence.mean()
         loss = elbo = reconstruction + penalty
         if self.training and self.free_bits:
+            if not isinstance(q, Normal):
+                raise ValueError(
+                    "VAE: free_bits are given to each latent dimension, and a full covariance does not split its KL "
+                    "among them; use posterior='diagonal', or free_bits=0"
+                )
             penalty = free_bits(kl_per_dimension(q.mean, q.log_var), self.free_bits)  # Eq. 12.10
         if self.training and (self.free_bits or self.beta != 1):
             loss = reconstruction + self.beta * penalty  # Eq. 12.9

@@ -334,6 +334,14 @@ def test_under_its_free_bits_a_dimension_feels_no_kl(rng):
     assert slope[1] == pytest.approx(model.encode(x).mean.numpy()[:, 1].mean())
 
 
+def test_free_bits_want_dimensions_of_their_own(rng):
+    model, x, _ = small(rng, posterior="full")
+    model.free_bits = 0.1
+    with pytest.raises(ValueError, match="free_bits are given to each latent dimension"):
+        model.loss(x, rng)
+    assert np.isfinite(model.eval().loss(x, rng)[0].item())
+
+
 def test_free_bits_want_the_whole_minibatch(rng):
     model, _, _ = small(rng)
     model.free_bits = 0.1
