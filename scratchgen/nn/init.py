@@ -40,8 +40,12 @@ def manual_seed(seed: int) -> None:
 
 
 def generator(rng: Any) -> Any:
-    """`rng`, or the default generator in its place."""
-    return _default_rng if rng is None else rng
+    """`rng`, or the default generator in its place. Raises `TypeError` for what is no generator, such as a seed."""
+    if rng is None:
+        return _default_rng
+    if not hasattr(rng, "standard_normal"):
+        raise TypeError(f"rng: expected a random generator, np.random.default_rng({rng!r}) for example, got {rng!r}")
+    return rng
 
 
 def glorot_uniform(shape: Sequence[int], rng: Any, dtype: Any = np.float32) -> np.ndarray:

@@ -98,3 +98,9 @@ def test_a_layer_with_its_own_rng_leaves_the_default_alone(rng):
     sg.manual_seed(5)
     nn.Linear(3, 3, rng=rng)
     np.testing.assert_array_equal(nn.Linear(3, 3).weight.numpy(), expected)
+
+
+@pytest.mark.parametrize("seed", [0, 3.5, "1"])
+def test_a_seed_in_the_place_of_a_generator_is_named(seed):
+    with pytest.raises(TypeError, match=r"rng: expected a random generator, np.random.default_rng"):
+        nn.Linear(2, 3, rng=seed)
