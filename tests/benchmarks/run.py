@@ -10,12 +10,13 @@ import json
 import time
 from pathlib import Path
 
-from . import convolution, engine, growth, harness, imports, memory, pixelcnn, vae
+from . import conv_vae, convolution, engine, growth, harness, imports, memory, pixelcnn, vae
 
 SUBJECTS = {
     "engine": engine.run,
     "vae": vae.run,
     "conv": convolution.run,
+    "conv_vae": conv_vae.run,
     "pixelcnn": pixelcnn.run,
     "memory": memory.run,
     "import": imports.run,

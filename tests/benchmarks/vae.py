@@ -108,8 +108,9 @@ def hand_vae_step(**options: Any) -> Any:
     model = HandVAE(p.pixels, p.hidden, p.latent)
     weights = [nn.Parameter(value.copy()) for value in p.parameters]
     optimizer = optim.Adam(weights, lr=RATE)
-    for symbol, weight in zip(model.symbols, weights):
-        setattr(model, symbol, weight.data)  # views of the optimizer's buffer: its updates are the model's
+    values = iter(weights)
+    for layer in model.layers:  # views of the optimizer's buffer: its updates are the model's
+        layer.weights = {name: next(values).data for name in layer.weights}
     minibatches = p.minibatches()
 
     def step() -> float:
