@@ -1,5 +1,7 @@
 """derivations/07-recurrent.md, equation by equation. What is proved on whole models is in
-tests/models/autoregressive/test_pixelrnn.py: Eqs. 7.10–7.16."""
+tests/models/autoregressive/test_pixelrnn.py: Eqs. 7.10–7.18."""
+
+import itertools
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 import scratchgen as sg
 from scratchgen import functional as F
 from scratchgen import nn
+from scratchgen.models.autoregressive import pixelrnn
 
 rng = np.random.default_rng(7)
 T, INPUTS, HIDDEN = 6, 4, 3
@@ -119,3 +122,20 @@ def test_the_gru_moves_between_its_candidate_and_its_past():
         if expected is None:
             expected = np.tanh(x @ cell.weight_ih.data[6:].T + cell.bias_ih.data[6:])
         np.testing.assert_allclose(y, expected, atol=1e-12)
+
+
+@pytest.mark.equation("7.12", "7.17")
+@pytest.mark.parametrize(
+    ("place", "lines", "offsets"),
+    [(pixelrnn.on_rows, lambda x: x, (-1, 0, 1)), (pixelrnn.on_diagonals, pixelrnn.skew, (-1, 0))],
+)
+def test_where_in_the_image_the_line_before_lies(place, lines, offsets):
+    """Eq. 7.17: the cell l + δ of the line before the pixel's own, among the lines and in the image; in raster order it
+    comes before the pixel."""
+    rows, columns = 5, 6
+    number = np.arange(1, 1 + rows * columns).reshape(rows, 1, columns, 1)
+    laid_out = lines(number)
+    for r, c, offset in itertools.product(range(1, rows), range(1, columns - 1), offsets):
+        ((t, _, cell, _),) = np.argwhere(laid_out == number[r, 0, c])
+        up, aside = place(offset)
+        assert laid_out[t - 1, 0, cell + offset] == number[r + up, 0, c + aside] < number[r, 0, c]

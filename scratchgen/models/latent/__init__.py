@@ -2,6 +2,8 @@
 
 from .autoencoder import Autoencoder
 from .hand_vae import HandVAE
+from .linear_gaussian import LinearGaussian
+from .semi_supervised import M2
 from .vae import VAE
 
-__all__ = ["VAE", "Autoencoder", "HandVAE"]
+__all__ = ["M2", "VAE", "Autoencoder", "HandVAE", "LinearGaussian"]
