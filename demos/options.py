@@ -40,7 +40,7 @@ class Options:
 
     def identity(self, **more: Any) -> dict[str, Any]:
         """What defines the run, so that a checkpoint of another one is refused."""
-        free = {"data", "device", "epochs", "out", "plane_epochs", "resume"}  # how far, where, on what
+        free = {"data", "device", "epochs", "out", "resume"}  # how far, where, on what
         return {name: value for name, value in asdict(self).items() if name not in free} | more
 
 
@@ -61,11 +61,15 @@ def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Confi
         if get_origin(kind) is Literal:
             parser.add_argument(flag, choices=get_args(kind), default=f.default, help=text + default)
             continue
+        several = "+" if get_origin(kind) is tuple else None  # tuple[int, ...]: one or more
         kind = (get_args(kind) or (kind,))[0]  # of `Path | None` the Path
-        parser.add_argument(flag, type=kind, default=f.default, help=text + default, metavar=kind.__name__)
+        parser.add_argument(
+            flag, type=kind, nargs=several, default=f.default, help=text + default, metavar=kind.__name__
+        )
     if parser.parse_known_args(arguments)[0].quick:
         parser.set_defaults(**config.QUICK)  # what is given as well still counts
-    options = config(**vars(parser.parse_args(arguments)))
+    given: dict[str, Any] = vars(parser.parse_args(arguments))
+    options = config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
     try:
         backend.to_device(np.zeros(1), options.device)
     except (RuntimeError, ValueError) as error:

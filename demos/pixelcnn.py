@@ -7,7 +7,6 @@ python -m demos.pixelcnn --evaluate         the test NLL of these weights on sta
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from dataclasses import asdict, dataclass
@@ -19,9 +18,10 @@ import numpy as np
 from scratchgen import backend, data, no_grad, optim, plotting, training
 from scratchgen.models.autoregressive import GatedPixelCNN, PixelCNN
 
+from . import weights
 from .options import Bits, Options, load_bits, start, tell, to
+from .weights import best_epoch
 
-WEIGHTS = Path(__file__).parent / "weights"
 BITS = 784 * math.log(2)
 
 
@@ -93,9 +93,8 @@ def learn(config: Config, bits: Bits) -> training.Run:
 def export(config: Config, run: training.Run, bits: Bits, path: Path) -> None:
     """Write the weights alone, with what it took to make them."""
     recipe = {name: value for name, value in asdict(config).items() if name in RECIPE}
-    facts = {"recipe": recipe, "data": bits.name, "best epoch": best_epoch(run), "validation NLL": min(run.losses)}
-    training.save(path, {"model": run.best}, facts, {"what": "weights of demos.pixelcnn"})
-    print(f"weights: {path} ({path.stat().st_size / 1024:.0f} KiB)")
+    facts = {"recipe": recipe, "data": bits.name, "validation NLL": min(run.losses)}
+    weights.export(path, config.NAME, run, facts)
 
 
 RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "bits", "seed")
@@ -103,21 +102,13 @@ RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "bits", "
 
 def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
     """The model whose weights come with the demo, and their recipe."""
-    path = WEIGHTS / f"{config.model}.npz"
-    if not path.exists():
-        raise FileNotFoundError(f"no weights come with the demo in {path}; make some with --export {path}")
-    parts, facts = training.load(path, {"what": "weights of demos.pixelcnn"})
+    state, facts = weights.load(weights.shipped(config.model), config.NAME)
     for name in ("channels", "blocks"):
         setattr(config, name, facts["recipe"][name])
     model = make(config)
-    model.load_state_dict(parts["model"])
+    model.load_state_dict(state)
     model.to(config.device)
-    print(f"weights: trained on {facts['data']}: {json.dumps(facts['recipe'])}")
     return model, facts
-
-
-def best_epoch(run: training.Run) -> int:
-    return int(np.argmin(run.losses)) + 1
 
 
 def measure(model: Any, *test: Any) -> tuple[float, float]:

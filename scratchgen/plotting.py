@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "animate", "bars", "comparison", "curves", "dots", "growth", "heatmaps", "image_grid", "latent_plane",
-    "receptive_fields", "save", "scatter", "tiles",
+    "animate", "bars", "closing_gap", "comparison", "curves", "densities", "dots", "film", "growth", "heatmaps",
+    "image_grid", "latent_plane", "receptive_fields", "save", "scatter", "tiles",
 ]  # fmt: skip
 
 STYLE = Path(__file__).with_name("scratchgen.mplstyle")
@@ -119,44 +119,68 @@ def animate(
 ) -> Path:
     """Write an animation (`.gif`) of image grids that change, each frame (N, H, W) or (N, H·W) with values in [0, 1];
     NaN is drawn as a gap. The last frame stays for a while."""
-    from matplotlib.animation import PillowWriter
-
     figure = comparison({"": frames[0]}, columns, title)
     (picture,) = figure.axes[0].images
-    writer = PillowWriter(fps=max(1, round(len(frames) / seconds)))
+    return film(figure, lambda i: picture.set_data(tiles(_square(frames[i]), columns)), len(frames), path, seconds)
+
+
+def film(
+    figure: Figure, draw: Callable[[int], object], frames: int, path: str | os.PathLike[str], seconds: float = 6.0
+) -> Path:
+    """Write an animation (`.gif`) of any figure: `draw(i)` makes it frame i. The last frame stays for a while."""
+    from matplotlib.animation import PillowWriter
+
+    writer = PillowWriter(fps=max(1, round(frames / seconds)))
     with files.whole(path) as draft, _style(), writer.saving(figure, draft, dpi=70):
-        for frame in [*frames, *[frames[-1]] * (len(frames) // 4)]:
-            picture.set_data(tiles(_square(frame), columns))
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once: quicker, and nothing trembles
+        for i in [*range(frames), *[frames - 1] * (frames // 4)]:
+            draw(i)
             writer.grab_frame()
     return Path(path)
 
 
-def latent_plane(decode: Callable[[np.ndarray], np.ndarray], side: int = 20, title: str = "") -> Figure:
+def latent_plane(
+    decode: Callable[[np.ndarray], np.ndarray],
+    side: int = 20,
+    title: str = "",
+    codes: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+) -> Figure:
     """What a decoder with two latent dimensions makes of the plane: z = (Φ⁻¹(u), Φ⁻¹(v)) on a regular grid of (u, v).
 
     Φ⁻¹ is the inverse of the standard normal's distribution function, so each image stands for the same share of p(z).
-    `decode` takes z (N, 2) and returns images (N, pixels). Kingma and Welling 2013 (arXiv:1312.6114), figure 4.
+    `decode` takes z (N, 2) and returns images (N, pixels). With `codes` (M, 2) and `labels` (M,) of digits there is the
+    same plane once more, each digit in its place. Kingma and Welling 2013 (arXiv:1312.6114), figure 4.
     """
-    from scipy.special import ndtri
+    from scipy.special import ndtr, ndtri
 
     quantiles = ndtri((np.arange(side) + 0.5) / side)
     z = np.stack(np.meshgrid(quantiles, quantiles[::-1]), -1).reshape(-1, 2)  # z₂ grows upwards
     images = _square(decode(z))
+    pitch, edge = images.shape[-1] + GAP, (images.shape[-1] - 1) / 2
+    shown = np.unique(np.linspace(0, side - 1, 7).round().astype(int))
+    names = [f"{quantiles[i]:.2f}".replace("-", "−") for i in shown]
     with _style():
-        figure = _figure(7, 7.2)
-        axes = figure.subplots()
-        _draw_tiles(axes, images, side, "")
+        figure = _figure(7 if codes is None else 14, 7.2)
+        plane, *beside = figure.subplots(1, 1 if codes is None else 2, squeeze=False)[0]
+        _draw_tiles(plane, images, side, "")
         _title(figure, title)
-        axes.axis("on")
-        axes.grid(False)
-        pitch, edge = images.shape[-1] + GAP, (images.shape[-1] - 1) / 2
-        shown = np.unique(np.linspace(0, side - 1, 7).round().astype(int))
-        names = [f"{quantiles[i]:.2f}".replace("-", "−") for i in shown]
-        axes.set_xticks(shown * pitch + edge, names)
-        axes.set_yticks((side - 1 - shown) * pitch + edge, names)
-        axes.set_xlabel("z₁ (spaced by equal shares of the prior)")
-        axes.set_ylabel("z₂")
-        axes.spines[:].set_visible(False)
+        plane.axis("on")
+        plane.set_xticks(shown * pitch + edge, names)
+        plane.set_yticks((side - 1 - shown) * pitch + edge, names)
+        for axes in beside:
+            _draw_digits(axes, ndtr(codes), labels)
+            axes.set_aspect("equal")
+            axes.set_xlim(0, 1)
+            axes.set_ylim(0, 1)
+            axes.set_xticks((shown + 0.5) / side, names)
+            axes.set_yticks((shown + 0.5) / side, names)
+        for axes in (plane, *beside):
+            axes.grid(False)
+            axes.set_xlabel("z₁ (spaced by equal shares of the prior)")
+            axes.set_ylabel("z₂")
+            axes.spines[:].set_visible(False)
     return figure
 
 
@@ -212,18 +236,23 @@ def growth(
 def scatter(points: np.ndarray, labels: np.ndarray, title: str = "", names: tuple[str, str] = ("z₁", "z₂")) -> Figure:
     """Points (N, 2) in the plane, each drawn as the digit that it is."""
     with _style():
-        import matplotlib
-
         figure = _figure(6.4, 6)
         axes = figure.subplots()
-        colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
-        for label in np.unique(labels):
-            x, y = points[labels == label].T
-            axes.scatter(x, y, s=28, marker=f"${label}$", color=colours[int(label) % len(colours)], linewidths=0.2)
+        _draw_digits(axes, points, labels)
         axes.set_xlabel(names[0])
         axes.set_ylabel(names[1])
         _title(figure, title)
     return figure
+
+
+def _draw_digits(axes: Axes, points: Any, labels: Any) -> None:
+    """Points (N, 2), each as its digit and in the digit's colour."""
+    import matplotlib
+
+    colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
+    for label in np.unique(labels):
+        x, y = points[labels == label].T
+        axes.scatter(x, y, s=28, marker=f"${label}$", color=colours[int(label) % len(colours)], linewidths=0.2)
 
 
 def bars(
@@ -326,3 +355,96 @@ def _draw_outline(axes: Axes, inside: np.ndarray, **style: Any) -> None:
     rows, columns = np.nonzero(padded[:, 1:] != padded[:, :-1])  # to the right of each of these
     down = [[(j - 0.5, i - 1.5), (j - 0.5, i - 0.5)] for i, j in zip(rows, columns)]
     axes.add_collection(LineCollection(across + down, capstyle="projecting", **style))
+
+
+def closing_gap(
+    steps: Sequence[int],
+    log_prob: Sequence[float],
+    elbo: Sequence[float],
+    clouds: Sequence[Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]],
+    title: str = "",
+    level: tuple[float, str] | None = None,
+) -> tuple[Figure, Callable[[int], None]]:
+    """A bound along a training, and the Gaussians whose difference is the gap: a figure, and a function draw(i) that
+    shows it at `steps[i]`, for `film`.
+
+    On the left ln p(x), the ELBO, and the gap between them as an area; `level` is a height with a name. On the right
+    clouds[i]: under up to three names pairs of (mean (2,), covariance (2, 2)), drawn as ellipses of two standard
+    deviations.
+    """
+    with _style():
+        figure = _figure(9.6, 4.6)
+        bound, plane = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        area = bound.fill_between([], [], color="#f89c20", alpha=0.35, label="the gap, KL(q ‖ posterior)")
+        curves = [bound.plot([], [], label=name)[0] for name in ("ln p(x), exact", "ELBO")]
+        bound.set_xscale("log")
+        bound.set_xlim(steps[0], steps[-1])
+        high = max(log_prob) if level is None else level[0]
+        room = high - min(log_prob)  # an ELBO that starts far below starts outside
+        bound.set_ylim(max(min(elbo), high - 2.5 * room) - 0.03 * room, high + 0.1 * room)
+        bound.set_xlabel("step")
+        bound.set_ylabel("nats per image")
+        if level is not None:
+            bound.axhline(level[0], color="0.3", linestyle=":", label=level[1])
+        bound.legend(loc="lower right")
+        outlines = {
+            name: [plane.plot([], [], label=name if i == 0 else None, **_cloud_style(k))[0] for i in range(len(group))]
+            for k, (name, group) in enumerate(clouds[0].items())
+        }
+        plane.set_aspect("equal")
+        plane.set_xlim(-3.4, 3.4)
+        plane.set_ylim(-3.4, 3.4)
+        plane.set_xlabel("z₁")
+        plane.set_ylabel("z₂")
+        plane.legend(loc="upper right")
+        _title(figure, title)
+
+    def draw(i: int) -> None:
+        shown = slice(0, i + 1)
+        for line, values in zip(curves, (log_prob, elbo)):
+            line.set_data(steps[shown], values[shown])
+        area.set_data(steps[shown], log_prob[shown], elbo[shown])
+        for name, group in clouds[i].items():
+            for line, (mean, covariance) in zip(outlines[name], group):
+                line.set_data(*_ellipse(mean, covariance))
+        bound.set_title(f"step {steps[i]:,}: gap {log_prob[i] - elbo[i]:.4f} nats")
+
+    draw(len(steps) - 1)
+    return figure, draw
+
+
+def _cloud_style(k: int) -> dict[str, Any]:
+    styles: list[dict[str, Any]] = [
+        {"color": "0.55", "linestyle": ":"},
+        {"color": "#3f90da", "linestyle": "-", "linewidth": 2.4},
+        {"color": "#bd1f01", "linestyle": "--", "linewidth": 1.4},
+    ]
+    return styles[k]
+
+
+def _ellipse(mean: np.ndarray, covariance: np.ndarray, deviations: float = 2.0) -> np.ndarray:
+    """Points (2, n) on the ellipse at that many standard deviations."""
+    angle = np.linspace(0, 2 * np.pi, 90)
+    return mean[:, None] + deviations * np.linalg.cholesky(covariance) @ np.stack([np.cos(angle), np.sin(angle)])
+
+
+def densities(
+    panels: Mapping[str, Mapping[str, np.ndarray]], z: np.ndarray, xlabel: str, title: str = "", columns: int = 3
+) -> Figure:
+    """Densities over a line, z (points,): for each panel its heading, and the named densities in it; in rows of
+    `columns`."""
+    rows = math.ceil(len(panels) / columns)
+    with _style():
+        figure = _figure(3.7 * min(columns, len(panels)), 3.0 * rows + 0.4)
+        grid = figure.subplots(rows, min(columns, len(panels)), squeeze=False, sharex=True)
+        for axes, (heading, lines) in zip(grid.flat, panels.items()):
+            for name, values in lines.items():
+                axes.plot(z, values, label=name)
+            axes.set_ylabel("density")
+            axes.set_ylim(0, 1.15 * max(float(values.max()) for values in lines.values()))
+            axes.set_title(heading)
+        for axes in grid[-1]:
+            axes.set_xlabel(xlabel)
+        grid[0, 0].legend(loc="upper left")
+        _title(figure, title)
+    return figure

@@ -58,6 +58,22 @@ def test_the_latent_plane_gives_every_image_the_same_share_of_the_prior():
     assert heights["−1.28"] == max(heights.values()) == 4 * (3 + 2) + 1
 
 
+def test_codes_stand_beside_the_plane_at_the_same_shares():
+    codes = np.array([[0.0, 0.0], [1.0, -2.0], [0.5, 3.0]])
+    figure = plotting.latent_plane(
+        lambda z: np.zeros((len(z), 9)), side=5, title="t", codes=codes, labels=np.array([7, 1, 7])
+    )
+    plane, beside = figure.axes
+    ones, sevens = (group.get_offsets() for group in beside.collections)
+    np.testing.assert_allclose(ones, ndtr(codes[[1]]))
+    np.testing.assert_allclose(sevens, ndtr(codes[[0, 2]]))
+    assert beside.get_xlim() == beside.get_ylim() == (0, 1)
+    ticks = dict(zip((label.get_text() for label in beside.get_xticklabels()), beside.get_xticks()))
+    assert ticks["0.00"] == 0.5
+    assert ticks["−1.28"] == pytest.approx(0.1)
+    assert list(ticks) == [label.get_text() for label in plane.get_xticklabels()]
+
+
 def test_curves_hold_the_numbers_under_their_names():
     figure = plotting.curves({"ELBO (nats)": {"train": [-3.0, -2.0], "validation": [-4.0]}, "KL (nats)": {"": [1.0]}})
     first, second = figure.axes
@@ -179,3 +195,36 @@ def test_a_receptive_field_is_drawn_in_powers_of_ten_inside_of_its_outline():
     assert ((0.5, -0.5), (0.5, 0.5)) in segments  # between (0, 0) and (0, 1)
     assert ((1.5, 0.5), (2.5, 0.5)) in segments  # below (0, 2)
     assert len(segments) == 6 + 4  # around two pixels in a column, and around one
+
+
+def test_a_closing_gap_is_the_area_between_the_curves_up_to_a_step(tmp_path):
+    from PIL import Image
+
+    steps, log_prob, elbo = (1, 10, 100), (-5.0, -3.0, -2.0), (-9.0, -4.0, -2.5)
+    covariance = np.array([[1.0, 0.6], [0.6, 2.0]])
+    clouds = [{"prior": [(np.zeros(2), np.eye(2))], "q": [(np.full(2, i), covariance)]} for i in range(3)]
+    figure, draw = plotting.closing_gap(steps, log_prob, elbo, clouds, "seed 0", (-1.0, "best"))
+    bound, plane = figure.axes
+    draw(1)
+    upper, lower, level = bound.lines
+    assert upper.get_xydata().tolist() == [[1, -5], [10, -3]]
+    assert lower.get_xydata().tolist() == [[1, -9], [10, -4]]
+    assert list(level.get_ydata()) == [-1, -1]
+    corners = bound.collections[0].get_paths()[0].vertices
+    assert {(1, -5), (1, -9), (10, -3), (10, -4)} == set(map(tuple, corners.tolist()))
+    assert bound.get_title() == "step 10: gap 1.0000 nats"
+    circle, ellipse = (line.get_xydata() for line in plane.lines)
+    np.testing.assert_allclose(np.linalg.norm(circle, axis=1), 2)
+    off = ellipse - 1
+    np.testing.assert_allclose((off @ np.linalg.inv(covariance) * off).sum(1), 4)  # two standard deviations
+    with Image.open(plotting.film(figure, draw, 3, tmp_path / "film.gif", seconds=1.0)) as film:
+        assert film.n_frames == 3
+    assert bound.get_title().startswith("step 100")
+
+
+def test_densities_stand_in_rows():
+    z, panels = np.linspace(-1, 1, 5), {str(i): {"p": np.full(5, i), "q": np.arange(5.0)} for i in range(1, 5)}
+    axes = plotting.densities(panels, z, "z", "title", 2).axes
+    assert [a.get_title() for a in axes] == ["1", "2", "3", "4"]
+    assert [line.get_ydata().tolist() for line in axes[1].lines] == [[2] * 5, [0, 1, 2, 3, 4]]
+    assert [a.get_xlabel() for a in axes] == ["", "", "z", "z"]

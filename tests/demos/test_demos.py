@@ -13,10 +13,16 @@ from demos import (
     autoencoder,
     blind_spot,
     classifier,
+    collapse,
     compress,
+    elbo_gap,
+    few_labels,
+    latent_space,
     lecture_gan,
+    monte_carlo,
     options,
     orderings,
+    pixel_distance,
     pixelcnn,
     pixelrnn,
     sampling_speed,
@@ -29,9 +35,21 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMOS = {  # the demo, its small settings, its pictures, a word of its last lines
     "vae": (
         vae,
-        {"epochs": 1, "plane_epochs": 1, "hidden": 8, "latent": 3},
-        ["training", "reconstructions", "samples", "latent_plane"],
+        {"epochs": 1, "hidden": (8,), "latent": 3},
+        ["training", "reconstructions", "samples"],
         "not a likelihood",
+    ),
+    "latent_space": (
+        latent_space,
+        {"epochs": 1, "hidden": 8, "seeds": 2},
+        ["samples", "dimensions", "latent_plane", "interpolation", "arithmetic"],
+        "C-DIM",
+    ),
+    "collapse": (
+        collapse,
+        {"epochs": 1, "batch_size": 300, "hidden": 8, "latent": 3, "seeds": 2},
+        ["collapse"],
+        "collapse",
     ),
     "classifier": (classifier, {"epochs": 1, "hidden": 16}, ["training", "mistakes"], "of 200 test digits right"),
     "autoencoder": (
@@ -41,6 +59,24 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
         "squared error",
     ),
     "lecture_gan": (lecture_gan, {"epochs": 1}, ["training", "samples"], "E13"),
+    "monte_carlo": (
+        monte_carlo,
+        {"epochs": 1, "hidden": 8, "latent": 3, "runs": 3, "samples": 500, "digits": 2},
+        ["dimensions", "plane", "digits"],
+        "claim C-MC: in 50 dimensions",
+    ),
+    "pixel_distance": (
+        pixel_distance,
+        {"epochs": 1, "hidden": 8, "latent": 3},
+        ["figure3", "shares"],
+        "C-MSE holds for",
+    ),
+    "few_labels": (
+        few_labels,
+        {"epochs": 1, "channels": 2, "latent": 3, "draws": 2, "steps": 3, "m2_epochs": 1},
+        ["few"],
+        "C-FEW, 100 labels",
+    ),
     "pixelcnn": (
         pixelcnn,
         {"epochs": 1, "blocks": 1, "channels": 4},
@@ -109,6 +145,23 @@ def test_sampling_speed_counts_and_measures(tmp_path, capsys):
     assert (tmp_path / "speed.png").stat().st_size > 5000
 
 
+@pytest.mark.ledger("C-ELBO", "E14")
+def test_elbo_gap_adds_up_and_has_nothing_to_resume(tmp_path, capsys):
+    """Three tables, in each of their lines |ELBO + KL − ln p(x)| ≤ 1e-10 and KL = ln p(x) − ELBO to the last digit."""
+    small = {"steps": 12, "bent_steps": 12, "points": 60, "frames": 5}
+    elbo_gap.main(elbo_gap.Config(out=tmp_path, **small))
+    output = capsys.readouterr().out
+    rows = re.findall(r"^ +\d+ +(-[\d.]+) +(-[\d.]+) +([\d.]+) +([\d.e+-]+)$", output, re.MULTILINE)
+    numbers = np.array(rows, float)
+    assert len(numbers) == 3 * 5
+    assert numbers[:, 3].max() <= 1e-10
+    np.testing.assert_allclose(numbers[:, 0] - numbers[:, 1], numbers[:, 2], atol=1.6e-5)
+    assert "E14" in output
+    for picture in ("gap.png", "gap.gif", "hills.png"):
+        assert str(tmp_path / picture) in output
+        assert 5000 < (tmp_path / picture).stat().st_size < 1_000_000
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
     """Figures are made, but not written: that is what takes the time."""
@@ -121,7 +174,7 @@ def test_a_demo_resumes_to_the_same_numbers(name, tmp_path, capsys, undrawn):
     """Two epochs at once, or one and then resumed to two: the last line agrees. (Where the learning rate falls with the
     length of the run, it is resumed where it ended.)"""
     module, settings, *_ = DEMOS[name]
-    first = 2 if name in ("blind_spot", "vae", "pixelcnn", "pixelrnn") else 1
+    first = 2 if name in ("blind_spot", "collapse", "latent_space", "vae", "pixelcnn", "pixelrnn") else 1
     module.main(module.Config(out=tmp_path / "one", **settings | {"epochs": 2}))
     at_once = capsys.readouterr().out
     module.main(module.Config(out=tmp_path / "two", **settings | {"epochs": first}))

@@ -20,6 +20,7 @@ class Config(options.Options):
     epochs: Annotated[int | None, "how long"] = None
     batch_size: Annotated[int, "how many"] = 128
     lr: Annotated[float, "how far"] = 1e-3
+    hidden: Annotated[tuple[int, ...], "how wide"] = (400,)
 
     NAME: ClassVar[str] = "nothing"
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "batch_size": 10}
@@ -30,6 +31,8 @@ def test_the_command_line_is_the_dataclass():
     given = options.parse(Config, ["--seed", "3", "--out", "here", "--batch-size", "7", "--lr", "1e-2"])
     assert given == Config(seed=3, out=Path("here"), batch_size=7, lr=0.01)
     assert given.folder() == Path("here")
+    assert options.parse(Config, ["--hidden", "200", "100"]).hidden == (200, 100)
+    assert options.parse(Config, ["--hidden", "7"]).hidden == (7,)
     assert Config().folder() == Path("runs/nothing")
 
 
@@ -49,7 +52,9 @@ def test_help_names_every_option_and_default(capsys):
         assert word in text
 
 
-@pytest.mark.parametrize("arguments", [["--device", "toaster"], ["--epochs", "many"], ["--batch", "3"], ["--what"]])
+@pytest.mark.parametrize(
+    "arguments", [["--device", "toaster"], ["--epochs", "many"], ["--hidden", "x"], ["--batch", "3"], ["--what"]]
+)
 def test_a_wrong_option_is_named(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         options.parse(Config, arguments)

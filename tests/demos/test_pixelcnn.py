@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from demos import options, pixelcnn
+from demos import options, pixelcnn, weights
 from scratchgen import plotting
 
 SMALL = {"epochs": 1, "blocks": 1, "channels": 4}
@@ -43,7 +43,7 @@ def test_classes(tmp_path, capsys, bits):
 
 
 def test_exported_weights_come_back(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(pixelcnn, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
     config = pixelcnn.Config(out=tmp_path, export=tmp_path / "weights" / "pixelcnn.npz", **SMALL)
     pixelcnn.main(config)
     trained = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
@@ -56,7 +56,7 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch):
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(pixelcnn, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"gated\.npz; make some with --export"):
         pixelcnn.pretrained(pixelcnn.Config(model="gated"))
 

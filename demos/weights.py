@@ -1,0 +1,55 @@
+"""Weights that come with a demo: a small file for each, with the recipe that made them.
+
+--export writes such a file, --pretrained and --evaluate read it. The demo's name stands in it, so that the weights of
+one demo are not taken for those of another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratchgen import training
+
+__all__ = ["FOLDER", "best_epoch", "export", "load", "shipped"]
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+def export(path: Path, demo: str, run: training.Run, facts: Mapping[str, Any]) -> None:
+    """Write the weights of the best epoch alone, with what it took to make them: `facts["recipe"]`, and more."""
+    training.save(path, {"model": run.best}, {**facts, "best epoch": best_epoch(run)}, label(demo))
+    print(f"weights: {path} ({path.stat().st_size / 1024:.0f} KiB)")
+
+
+def load(path: Path, demo: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The weights in a file, and what it says about them. Raises `FileNotFoundError` where there is none, and
+    `CheckpointError` where it is damaged or another demo's."""
+    if not path.exists():
+        raise FileNotFoundError(f"there are no weights in {path}; make some with --export {path}")
+    try:
+        parts, facts = training.load(path, label(demo))
+    except training.CheckpointError as error:
+        written = f"python -m demos.{demo} --export {path.name}"
+        raise training.CheckpointError(f"{path}: expected a whole file of weights, as `{written}` writes it") from error
+    print(f"weights: {path.name}, epoch {facts['best epoch']} of a training on {facts['data']}")
+    print(f"  recipe: {json.dumps(facts['recipe'])}")
+    return parts["model"], facts
+
+
+def shipped(name: str) -> Path:
+    """Where the weights of this name come with the demos."""
+    return FOLDER / f"{name}.npz"
+
+
+def best_epoch(run: training.Run) -> int:
+    """The one with the lowest loss on the validation images; the first is number 1."""
+    return int(np.argmin(run.losses)) + 1
+
+
+def label(demo: str) -> dict[str, str]:
+    return {"what": f"weights of demos.{demo}"}

@@ -1,0 +1,187 @@
+"""What demos.vae does besides training: its beginning, weights that come along, the measured numbers."""
+
+import math
+
+import numpy as np
+import pytest
+
+from demos import options, vae, weights
+from scratchgen import plotting
+from scratchgen.models.latent import VAE
+from scratchgen.training import CheckpointError
+
+SMALL = {"epochs": 1, "hidden": (8, 6), "latent": 3}
+
+
+@pytest.fixture(autouse=True)
+def few_images(monkeypatch):
+    monkeypatch.delenv("SCRATCHGEN_DATA", raising=False)
+    monkeypatch.setattr(plotting, "save", lambda figure, path: path)
+    monkeypatch.setattr(vae, "SAMPLES", 30)
+    whole = options.load_images(options.Options())
+    few = whole._replace(**{name: tuple(a[:120] for a in getattr(whole, name)) for name in whole._fields[:3]})
+    monkeypatch.setattr(options, "load_images", lambda config: few)
+
+
+def lines(capsys, word):
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith(word)]
+
+
+@pytest.mark.parametrize("hidden", [(400,), (200, 200)])
+def test_a_vae_begins_near_the_mean_image(hidden):
+    """Its first ELBO is about that of independent pixels, not that of pixels at ½."""
+    rng = np.random.default_rng(0)
+    ink = 0.6 * rng.random(784) ** 2 * (np.arange(784) % 5 > 0)  # every fifth pixel has none
+    x = (rng.random((500, 784)) < ink).astype(np.float32)
+    model = VAE(784, hidden, 10, rng=rng)
+    at_a_half = -vae.measure(model, x[:50], 0)[0]
+    vae.begin_at_the_mean(model, x)
+    bias = model.decoder.output.bias.data
+    assert bias.dtype == np.float32
+    np.testing.assert_allclose(1 / (1 + np.exp(-bias)), (x.sum(0) + 1) / 502, rtol=1e-5)
+    entropy = -(ink * np.log(ink.clip(1e-9)) + (1 - ink) * np.log1p(-ink)).sum()
+    assert -vae.measure(model, x[:50], 0)[0] < 1.15 * entropy + 20 < 0.7 * at_a_half
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_warm_up_raises_beta_epoch_by_epoch(resumed, tmp_path, monkeypatch):
+    """Also where the run is resumed: β is not in the checkpoint, but follows from the epoch."""
+    betas = []
+
+    def spied(model, draws=1, make=vae.loss_of):
+        loss = make(model, draws)
+        return lambda x, rng: betas.append(model.beta) or loss(x, rng)
+
+    monkeypatch.setattr(vae, "loss_of", spied)
+    config = vae.Config(out=tmp_path, batch_size=120, workers=1, warmup=4, **SMALL | {"epochs": 6})
+    if resumed:
+
+        def stop(run):
+            if run.epoch == 3:
+                raise KeyboardInterrupt
+
+        bits = options.load_bits(config, "dynamic")
+        with pytest.raises(KeyboardInterrupt):
+            vae.learn(config, bits, stop)
+        betas.clear()  # epoch 3 was not saved: two were
+        config.resume = True
+        vae.learn(config, bits, lambda run: None)
+        assert betas == [0.5, 0.5, 0.75, 0.75, 1, 1, 1, 1]  # an epoch is one training step and one validation
+    else:
+        vae.main(config)
+        assert betas == [0, 0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("bits", ["static", "dynamic"])
+def test_exported_weights_come_back(bits, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    path = tmp_path / f"vae-{bits}.npz"
+    vae.main(vae.Config(out=tmp_path, export=path, bits=bits, **SMALL))
+    (trained,) = lines(capsys, "test ELBO")
+    vae.main(vae.Config(out=tmp_path, pretrained=True, bits=bits))
+    (loaded,) = lines(capsys, "test ELBO")
+    assert loaded == trained
+    vae.main(vae.Config(evaluate=True, bits=bits, images=50))
+    output = capsys.readouterr().out
+    assert "Mean ± standard error over 50 of 120 test images" in output
+    assert f"{bits} binarization" in output
+    size = sum(p.size for p in VAE(784, (8, 6), 3).parameters())
+    assert f"{size:,} parameters" in output
+    assert "lower bounds" in output
+
+
+def test_training_goes_on_from_weights(tmp_path, capsys):
+    """IWAE from a VAE: it begins where that ended, and the file knows both recipes."""
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    vae.main(vae.Config(out=tmp_path / "a", export=first, **SMALL))
+    capsys.readouterr()
+    vae.main(vae.Config(out=tmp_path / "b", start=first, draws=4, bits="static", epochs=1, lr=1e-9, export=second))
+    capsys.readouterr()
+    (before, _), (after, facts) = weights.load(first, "vae"), weights.load(second, "vae")
+    for name in before:
+        np.testing.assert_allclose(after[name], before[name], atol=1e-6)
+    assert facts["recipe"]["draws"] == 4
+    assert facts["recipe"]["hidden"] == facts["start"]["recipe"]["hidden"] == [8, 6]
+    assert facts["start"]["recipe"]["draws"] == 1
+    vae.main(vae.Config(out=tmp_path / "c", start=second, pretrained=True))
+    output = capsys.readouterr().out
+    assert "finished weights (epoch 1)" in output
+    (number,) = (line for line in output.splitlines() if line.startswith("test ELBO"))
+    assert "static binarization" in number  # the bits that they were trained on
+
+
+def test_the_weights_are_those_of_the_best_epoch(tmp_path):
+    """Also where the model gets worse after it."""
+    states = []
+
+    def spoil(run):
+        states.append(run.model.state_dict())
+        if run.epoch == 2:
+            run.model.decoder.output.bias.data += 9
+
+    config = vae.Config(out=tmp_path, **SMALL | {"epochs": 4})
+    run, facts = vae.learn(config, options.load_bits(config, "dynamic"), spoil)
+    best = weights.best_epoch(run)
+    assert best < 3
+    weights.export(tmp_path / "w.npz", "vae", run, facts)
+    exported, told = weights.load(tmp_path / "w.npz", "vae")
+    for name, value in run.model.state_dict().items():
+        np.testing.assert_array_equal(value, states[best - 1][name])
+        np.testing.assert_array_equal(value, exported[name])
+    assert told["best epoch"] == best
+    assert told["validation bound"] == max(metrics["ELBO"] for metrics in run.history["validation"])
+
+
+def test_training_begins_at_the_mean(tmp_path):
+    config = vae.Config(out=tmp_path, **SMALL | {"lr": 1e-9})
+    run, _ = vae.learn(config, options.load_bits(config, "dynamic"), lambda run: None)
+    assert -300 < run.history["train"][0]["ELBO"] < -150
+
+
+def test_wrong_weights_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"iwae-static\.npz; make some with --export"):
+        vae.main(vae.Config(draws=50, bits="static", evaluate=True))
+    vae.main(vae.Config(out=tmp_path / "run", export=tmp_path / "vae-dynamic.npz", **SMALL))
+    with pytest.raises(CheckpointError, match=r"vae-dynamic\.npz: expected .* weights, as `python -m demos\.pixelcnn"):
+        weights.load(tmp_path / "vae-dynamic.npz", "pixelcnn")
+    with pytest.raises(CheckpointError, match="expected a whole file of weights"):  # a checkpoint is not one
+        vae.main(vae.Config(out=tmp_path, pretrained=True, start=tmp_path / "run" / "vae.npz"))
+    whole = (tmp_path / "vae-dynamic.npz").read_bytes()
+    (tmp_path / "vae-dynamic.npz").write_bytes(whole[:-100])
+    with pytest.raises(CheckpointError, match="expected a whole file of weights"):
+        vae.main(vae.Config(out=tmp_path, pretrained=True))
+
+
+@pytest.mark.parametrize("options_", [{"draws": 0}, {"draws": 5, "warmup": 3}])
+def test_options_that_do_not_fit_are_refused(options_, tmp_path):
+    with pytest.raises(SystemExit, match="--warmup weighs the KL"):
+        vae.main(vae.Config(out=tmp_path, **options_))
+
+
+def test_an_iwae_draws_its_own_curve(tmp_path, monkeypatch):
+    labels = []
+    monkeypatch.setattr(plotting, "curves", lambda panels, **kw: labels.extend(panels))
+    for draws in (1, 3):
+        vae.main(vae.Config(out=tmp_path, draws=draws, **SMALL))
+    assert labels[:3] == [f"{name} (nats per image)" for name in vae.PANELS.values()]
+    assert labels[3:] == ["IWAE-3 (nats per image)"]
+
+
+def test_the_estimate_does_not_depend_on_the_workers():
+    rng = np.random.default_rng(0)
+    model = VAE(784, 6, 2, rng=rng)
+    x = (rng.random((50, 784)) < 0.3).astype(np.float32)
+    x[45] = x[5]
+    one, two = (vae.estimate(model, x, vae.Config(workers=workers)) for workers in (1, 2))
+    for a, b in zip(one, two):
+        assert a.shape == (50,)
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    other = vae.estimate(model, x, vae.Config(seed=1)).log_prob
+    assert (other != one.log_prob).all()  # every image has noise that the seed decides,
+    assert one.log_prob[5] != one.log_prob[45]  # and that no other image has
+    elbo, error = vae.measure(model, x, 0)
+    assert one.log_prob.mean() > elbo - 4 * error
+    mean, spread = vae.mean_and_error(one.log_prob)
+    assert mean == pytest.approx(one.log_prob.mean())
+    assert spread == pytest.approx(one.log_prob.std(ddof=1) / math.sqrt(50))
