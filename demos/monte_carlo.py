@@ -187,18 +187,9 @@ def show_digits(found: dict[str, dict[int, Estimate]], elbo: np.ndarray, labels:
 
 
 # ---------------------------------------------------------------------------------------------------------- pictures
-def panels(widths: Sequence[float], height: float, title: str) -> tuple[Any, Sequence[Any]]:
-    """A figure with axes side by side."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(sum(widths), height))
-    figure.suptitle(title)
-    return figure, figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
-
-
 def draw_dimensions(rows: dict[int, Row], config: Config, path: Path) -> Path:
     title = f"Estimates of ln p(x), x = z + {SIGMA}ε: {config.counts()}, {config.runs} data, seed {config.seed}"
-    figure, (errors, sizes) = panels((5.6, 4.4), 4.2, title)
+    figure, (errors, sizes) = plotting.panels((5.6, 4.4), 4.2, title)
     places = np.array(list(rows))
     for name, marker, colour in ((PRIOR, "o", "C0"), (ENCODER, "s", "C1")):
         for axes, values in ((errors, "error"), (sizes, "effective")):
@@ -224,7 +215,7 @@ def draw_plane(config: Config, path: Path) -> Path:
     (center, covariance), drawn = model.posterior(x), rng.standard_normal((2000, 2))
     mine = q.sample(rng, 2000).numpy()[:, 0]
     title = f"Two latent dimensions, x = z + {SIGMA}ε; and the weights of 2,000 samples, seed {config.seed}"
-    figure, (whole, zoom, shares) = panels((4.4, 4.4, 5.6), 4.4, title)
+    figure, (whole, zoom, shares) = plotting.panels((4.4, 4.4, 5.6), 4.4, title)
     turn = np.linspace(0, 2 * np.pi, 200)
     for axes in (whole, zoom):
         axes.scatter(*drawn.T, s=9, color="C0", linewidths=0, label=PRIOR)
@@ -258,7 +249,7 @@ def draw_plane(config: Config, path: Path) -> Path:
 
 
 def draw_digits(found: dict[str, dict[int, Estimate]], elbo: np.ndarray, name: str, path: Path) -> Path:
-    figure, (axes,) = panels((6.6,), 4.4, name)
+    figure, (axes,) = plotting.panels((6.6,), 4.4, name)
     for label, marker, colour in ((PRIOR, "o", "C0"), (ENCODER, "s", "C1")):
         table = np.array([estimate.log_prob for estimate in found[label].values()])
         axes.plot(list(found[label]), table, color=colour, alpha=0.25, linestyle="-", linewidth=0.8)
@@ -273,8 +264,6 @@ def draw_digits(found: dict[str, dict[int, Estimate]], elbo: np.ndarray, name: s
 # -------------------------------------------------------------------------------------------------------------- main
 def main(config: Config) -> None:
     """Measure where the truth is known, then train a VAE and estimate the likelihood of digits."""
-    import matplotlib.style
-
     rows = {d: measure(d, config) for d in DIMENSIONS}
     show_table(rows, config)
 
@@ -290,7 +279,7 @@ def main(config: Config) -> None:
 
     name = f"VAE 784–{config.hidden}–{config.latent}, {config.digits} test digits, seed {config.seed}"
     folder = config.folder()
-    with matplotlib.style.context(plotting.STYLE):
+    with plotting.style():
         tell(
             draw_dimensions(rows, config, folder / "dimensions.png"),
             draw_plane(config, folder / "plane.png"),

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "animate", "bars", "closing_gap", "comparison", "curves", "densities", "dots", "film", "growth", "heatmaps",
-    "image_grid", "latent_plane", "receptive_fields", "save", "scatter", "tiles",
+    "image_grid", "latent_plane", "panels", "receptive_fields", "save", "scatter", "style", "tiles",
 ]  # fmt: skip
 
 STYLE = Path(__file__).with_name("scratchgen.mplstyle")
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
+    """The look of every figure, for those who draw on `panels` themselves: `with plotting.style(): …`."""
     import matplotlib.style
 
     with matplotlib.style.context(STYLE):
@@ -44,6 +45,13 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height))
 
 
+def panels(widths: Sequence[float], height: float, title: str) -> tuple[Figure, Sequence[Axes]]:
+    """An empty figure with axes side by side, widths and height in inches, for a drawing that is nobody else's."""
+    figure = _figure(sum(widths), height)
+    _title(figure, title)
+    return figure, figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
+
+
 def _title(figure: Figure, title: str) -> None:
     """A title over the whole figure, in as many lines as its width asks for."""
     figure.suptitle("\n".join(textwrap.wrap(title, int(11 * figure.get_figwidth()))))
@@ -51,7 +59,7 @@ def _title(figure: Figure, title: str) -> None:
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """Write the figure (`.png`, `.svg`, `.pdf` …) whole or not at all, and return where it is."""
-    with files.whole(path) as draft, _style():
+    with files.whole(path) as draft, style():
         figure.savefig(draft)
     return Path(path)
 
@@ -105,7 +113,7 @@ def comparison(groups: Mapping[str, np.ndarray], columns: int, title: str = "") 
     """Grids of images side by side, each under its name: what the model made, beside the real thing."""
     rows = max(math.ceil(len(images) / columns) for images in groups.values())
     side = 4.6 if len(groups) > 1 else 6.0  # inches
-    with _style():
+    with style():
         figure = _figure(side * len(groups), side * rows / columns + 0.7)
         figure.set_layout_engine("constrained", wspace=0.06)
         for axes, (name, images) in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups.items()):
@@ -131,7 +139,7 @@ def film(
     from matplotlib.animation import PillowWriter
 
     writer = PillowWriter(fps=max(1, round(frames / seconds)))
-    with files.whole(path) as draft, _style(), writer.saving(figure, draft, dpi=70):
+    with files.whole(path) as draft, style(), writer.saving(figure, draft, dpi=70):
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once: quicker, and nothing trembles
         for i in [*range(frames), *[frames - 1] * (frames // 4)]:
@@ -161,7 +169,7 @@ def latent_plane(
     pitch, edge = images.shape[-1] + GAP, (images.shape[-1] - 1) / 2
     shown = np.unique(np.linspace(0, side - 1, 7).round().astype(int))
     names = [f"{quantiles[i]:.2f}".replace("-", "−") for i in shown]
-    with _style():
+    with style():
         figure = _figure(7 if codes is None else 14, 7.2)
         plane, *beside = figure.subplots(1, 1 if codes is None else 2, squeeze=False)[0]
         _draw_tiles(plane, images, side, "")
@@ -191,7 +199,7 @@ def curves(
     """Curves over epochs: for each panel its y label (with the unit), and the named curves in it."""
     from matplotlib.ticker import MaxNLocator
 
-    with _style():
+    with style():
         figure = _figure(4.2 * len(panels), 3.4)
         for axes, (ylabel, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -213,7 +221,7 @@ def growth(
     axes. A power law is a straight line there, and its slope the power."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    with _style():
+    with style():
         figure = _figure(4.6 * len(panels), 4.2)
         for axes, (ylabel, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
             for name, (x, y) in lines.items():
@@ -235,7 +243,7 @@ def growth(
 
 def scatter(points: np.ndarray, labels: np.ndarray, title: str = "", names: tuple[str, str] = ("z₁", "z₂")) -> Figure:
     """Points (N, 2) in the plane, each drawn as the digit that it is."""
-    with _style():
+    with style():
         figure = _figure(6.4, 6)
         axes = figure.subplots()
         _draw_digits(axes, points, labels)
@@ -259,7 +267,7 @@ def bars(
     values: Mapping[str, float], xlabel: str, title: str = "", errors: Mapping[str, float] | None = None
 ) -> Figure:
     """One horizontal bar for each name, from top to bottom, with its number; and with its interval, ± `errors`."""
-    with _style():
+    with style():
         figure = _figure(6.4, 0.9 + 0.32 * len(values))
         axes = figure.subplots()
         axes.grid(axis="y", visible=False)
@@ -277,7 +285,7 @@ def heatmaps(maps: Mapping[str, np.ndarray], label: str, title: str = "") -> Fig
     """Maps (H, W) side by side, each under its name, on one scale of colours from 0 up. A map of zeros and ones is an
     image: ink on paper."""
     top = max(float(values.max()) for values in maps.values())
-    with _style():
+    with style():
         figure = _figure(2.3 * len(maps) + 0.8, 3.1)
         shown = None
         for axes, (name, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items()):
@@ -298,7 +306,7 @@ def dots(
 ) -> Figure:
     """Values of several runs: for each panel its y label (with the unit), and for each name one dot a run and a dash at
     their mean. `lines` draws and names a level in the panel of that y label."""
-    with _style():
+    with style():
         figure = _figure(max(4.2 * len(panels), 5.4), 3.6)
         for axes, (ylabel, groups) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
             for place, values in enumerate(groups.values()):
@@ -326,7 +334,7 @@ def receptive_fields(
 
     colours = matplotlib.colormaps["viridis"].with_extremes(bad="#ffa90e")
     rows = math.ceil(len(maps) / columns)
-    with _style():
+    with style():
         figure = _figure(3.1 * columns + 0.8, 3.2 * rows + 0.6)
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, (name, (values, position, outline)) in zip(grid.flat, maps.items()):
@@ -372,7 +380,7 @@ def closing_gap(
     clouds[i]: under up to three names pairs of (mean (2,), covariance (2, 2)), drawn as ellipses of two standard
     deviations.
     """
-    with _style():
+    with style():
         figure = _figure(9.6, 4.6)
         bound, plane = figure.subplots(1, 2, width_ratios=(1.15, 1))
         area = bound.fill_between([], [], color="#f89c20", alpha=0.35, label="the gap, KL(q ‖ posterior)")
@@ -434,7 +442,7 @@ def densities(
     """Densities over a line, z (points,): for each panel its heading, and the named densities in it; in rows of
     `columns`."""
     rows = math.ceil(len(panels) / columns)
-    with _style():
+    with style():
         figure = _figure(3.7 * min(columns, len(panels)), 3.0 * rows + 0.4)
         grid = figure.subplots(rows, min(columns, len(panels)), squeeze=False, sharex=True)
         for axes, (heading, lines) in zip(grid.flat, panels.items()):

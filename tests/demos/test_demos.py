@@ -11,7 +11,9 @@ import pytest
 
 from demos import (
     autoencoder,
+    bits_back,
     blind_spot,
+    blur,
     classifier,
     collapse,
     compress,
@@ -88,6 +90,18 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
         {"epochs": 1, "hidden": 8, "channels": 4, "blocks": 1, "images": 20},
         ["sizes", "surprise"],
         "each compressed, read back and compared",
+    ),
+    "bits_back": (
+        bits_back,
+        {"epochs": 1, "hidden": 8, "latent": 3, "images": 20},
+        ["growth"],
+        "each compressed, read back and compared",
+    ),
+    "blur": (
+        blur,
+        {"epochs": 1, "hidden": 8, "latent": 3, "channels": 2, "passes": 1, "seeds": 2, "images": 40},
+        ["images", "sharpness"],
+        "E16: the best prior of all",
     ),
     "pixelrnn": (
         pixelrnn,

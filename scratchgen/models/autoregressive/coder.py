@@ -27,6 +27,7 @@ import numpy as np
 import threadpoolctl
 
 from ... import backend
+from ...nn import Module
 from .model import Autoregressive
 
 __all__ = ["CompressionError", "Decoder", "Encoder", "compress", "decompress", "header_size", "thresholds"]
@@ -263,12 +264,16 @@ def header_size(model: Autoregressive) -> int:
 
 def fingerprint(model: Autoregressive) -> bytes:
     """8 bytes that differ where the kind of model, its order, or any bit of its weights does."""
-    order = list(map(int, model.order))
-    digest = hashlib.blake2b(repr((type(model).__name__, model.classes, order)).encode(), digest_size=8)
-    for name, array in model.state_dict().items():
-        digest.update(repr((name, array.dtype.str, array.shape)).encode())
-        digest.update(array.tobytes())
-    return digest.digest()
+    return digest(model, model.classes, list(map(int, model.order)))
+
+
+def digest(module: Module, *facts: Any) -> bytes:
+    """8 bytes that differ where the kind of module, one of the facts, or any bit of its weights does."""
+    found = hashlib.blake2b(repr((type(module).__name__, *facts)).encode(), digest_size=8)
+    for name, array in module.state_dict().items():
+        found.update(repr((name, array.dtype.str, array.shape)).encode())
+        found.update(array.tobytes())
+    return found.digest()
 
 
 def _checksum(integers: Any) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 from ... import backend
 from ...autograd import Tensor, no_grad
 from ...distributions import MultivariateNormal, Normal
+from .autoencoder import pca
 from .bounds import kl_sample
 from .vae import ELBO
 
@@ -212,16 +213,15 @@ def spectrum(x: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of data (N, D) the mean (D,), the eigenvalues (D,) of the covariance S = ⟨(x − μ)(x − μ)ᵀ⟩, largest first, and
     their directions as rows (min(N, D), D).
 
-    Eq. 16.11 (derivations/16-solvable-vae.md#eq-16-11). From singular values: S itself is never built.
+    Eq. 16.11 (derivations/16-solvable-vae.md#eq-16-11). `pca` finds them without building S.
     """
     x = _float64(x)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"spectrum: expected data (N, pixels), got {x.shape}")
-    mean = x.mean(0)
-    _, singular, directions = np.linalg.svd(x - mean, full_matrices=False)
+    found = pca(x, min(x.shape))
     eigenvalues = np.zeros(x.shape[1])
-    eigenvalues[: len(singular)] = singular**2 / len(x)
-    return mean, eigenvalues, directions
+    eigenvalues[: len(found.spread)] = found.spread
+    return found.mean, eigenvalues, found.directions
 
 
 def _noise(who: str, eigenvalues: np.ndarray, latent: int, variance: float | None) -> float:
