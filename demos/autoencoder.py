@@ -77,7 +77,7 @@ def learn(config: Config, images: Images, name: str, build: Callable[[Any], Any]
         workers=config.workers,
         checkpoint=path,
         config=config.identity(model=name, data=images.name),
-        resume=config.resume and (path.exists() or name == "classifier"),
+        resume=config.resumes(path),
         title=name,
     )
     model.load_state_dict(run.best)

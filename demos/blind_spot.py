@@ -166,7 +166,7 @@ def learn_half(config: Config, model: Any, data: Sequence[Any], name: str, lr: f
         callbacks=[anneal],
         checkpoint=path,
         config=config.identity(half=name, digits=len(data[0])),
-        resume=config.resume and (path.exists() or name == "PixelCNN_first_0"),
+        resume=config.resumes(path),
         workers=2,
         title=name.replace("_", " "),
     )

@@ -114,7 +114,7 @@ def learn(config: Config, images: Images, name: str, seed: int) -> VAE:
         callbacks=[cool],
         checkpoint=path,
         config=config.identity(kind=name, run=seed, epochs=epochs, data=images.name),
-        resume=config.resume and (path.exists() or (name, seed) == ("VAE", config.seed)),
+        resume=config.resumes(path),
         title=f"{name}, seed {seed}",
     )
     return model

@@ -105,7 +105,7 @@ def learn(config: Config, bits: Bits, model: Any, name: str, lr: float, epochs: 
         workers=config.workers,
         checkpoint=path,
         config=config.identity(model=name, data=bits.name, images=None),
-        resume=config.resume and (path.exists() or name == "fvsbn"),
+        resume=config.resumes(path),
         title=f"{name}, nats per image",
     )
     model.load_state_dict(run.best)

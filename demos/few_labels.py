@@ -56,7 +56,7 @@ class Config(Options):
 LATER = ("draws", "steps", "m2_epochs")  # options of what comes after these two models, which can be kept
 
 
-def learn(config: Config, images: Images, x: np.ndarray, model: Any, loss: Any, name: str, first: bool) -> None:
+def learn(config: Config, images: Images, x: np.ndarray, model: Any, loss: Any, name: str) -> None:
     """Train an autoencoder or a VAE; it ends with the weights of its last epoch."""
     path = config.folder() / f"{name}.npz"
     training.train(
@@ -68,7 +68,7 @@ def learn(config: Config, images: Images, x: np.ndarray, model: Any, loss: Any, 
         workers=config.workers,
         checkpoint=path,
         config={k: v for k, v in config.identity(model=name, data=images.name).items() if k not in LATER},
-        resume=config.resume and (first or path.exists()),
+        resume=config.resumes(path),
         title=name,
     )
     model.eval()
@@ -85,8 +85,8 @@ def features(config: Config, images: Images, x: np.ndarray) -> tuple[dict[str, C
     untrained, trained = vae(), vae()
     autoencoder = Autoencoder(784, sizes, config.latent, shape=SHAPE, rng=np.random.default_rng(config.seed))
     autoencoder.to(config.device)
-    learn(config, images, x, autoencoder, autoencoder.loss, "autoencoder", True)
-    learn(config, images, x, trained, lambda x, rng: trained.loss(binarize(x, "dynamic", rng), rng), "vae", False)
+    learn(config, images, x, autoencoder, autoencoder.loss, "autoencoder")
+    learn(config, images, x, trained, lambda x, rng: trained.loss(binarize(x, "dynamic", rng), rng), "vae")
 
     def host(encode: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def rows(x: np.ndarray) -> np.ndarray:

@@ -75,7 +75,7 @@ def learn(config: Config, images: Images, latent: int, seed: int) -> VAE:
         callbacks=[cool],
         checkpoint=path,
         config=config.identity(latent=latent, run=seed, epochs=epochs, data=images.name),
-        resume=config.resume and (path.exists() or (latent, seed) == (DIMENSIONS[0], config.seed)),
+        resume=config.resumes(path),
         title=f"{latent} latent dimensions, seed {seed}",
     )
     model.load_state_dict(run.best)

@@ -38,6 +38,11 @@ class Options:
         """Where this run writes."""
         return self.out or Path("runs") / self.NAME
 
+    def resumes(self, checkpoint: Path) -> bool:
+        """Whether a training goes on from its checkpoint. Of several trainings those that were not reached yet begin
+        anew; --resume in a folder without any checkpoint is a mistake, which the training then reports."""
+        return self.resume and (checkpoint.exists() or not any(checkpoint.parent.glob("*.npz")))
+
     def identity(self, **more: Any) -> dict[str, Any]:
         """What defines the run, so that a checkpoint of another one is refused."""
         free = {"data", "device", "epochs", "out", "resume"}  # how far, where, on what

@@ -79,7 +79,7 @@ def learn(config: Config, images: Images, bits: list[Any], kind: str, order: str
         batch_size=config.batch_size,
         checkpoint=path,
         config=config.identity(kind=kind, order=order, run=seed, data=images.name),
-        resume=config.resume and (path.exists() or ((kind, order), seed) == (KINDS[0], config.seed)),
+        resume=config.resumes(path),
         title=f"{kind}, {order}, seed {seed}",
     )
     model.load_state_dict(run.best)

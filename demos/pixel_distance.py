@@ -117,7 +117,7 @@ def share(hits: np.ndarray) -> Share:
 
 
 # ------------------------------------------------------------------------------------------------- codes in its place
-def learn(config: Config, images: Images, model: Any, name: str, first: bool) -> Any:
+def learn(config: Config, images: Images, model: Any, name: str) -> Any:
     """Train one model; it ends with the weights of its best epoch."""
     model.to(config.device)
     path = config.folder() / f"{name}.npz"
@@ -131,7 +131,7 @@ def learn(config: Config, images: Images, model: Any, name: str, first: bool) ->
         workers=config.workers,
         checkpoint=path,
         config=config.identity(model=name, data=images.name),
-        resume=config.resume and (first or path.exists()),
+        resume=config.resumes(path),
         title=name,
     )
     model.load_state_dict(run.best)
@@ -142,9 +142,9 @@ def encoders(config: Config, images: Images) -> dict[str, Any]:
     """Functions images (N, 28, 28) → rows (N, …) whose distance is measured."""
     rng = np.random.default_rng(config.seed)
     pixels = images.train[0].shape[1]
-    autoencoder = learn(config, images, Autoencoder(pixels, config.hidden, config.latent, rng=rng), "autoencoder", True)
+    autoencoder = learn(config, images, Autoencoder(pixels, config.hidden, config.latent, rng=rng), "autoencoder")
     vae = VAE(pixels, config.hidden, config.latent, "normal", config.sigma**2, rng=rng)
-    vae = learn(config, images, vae, "vae", False)
+    vae = learn(config, images, vae, "vae")
 
     def codes(encode: Any) -> Any:
         def function(x: np.ndarray) -> np.ndarray:

@@ -152,8 +152,8 @@ def latent_plane(
     decode: Callable[[np.ndarray], np.ndarray],
     side: int = 20,
     title: str = "",
-    codes: np.ndarray | None = None,
-    labels: np.ndarray | None = None,
+    codes: Any = None,
+    labels: Any = None,
 ) -> Figure:
     """What a decoder with two latent dimensions makes of the plane: z = (Φ⁻¹(u), Φ⁻¹(v)) on a regular grid of (u, v).
 

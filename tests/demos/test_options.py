@@ -123,3 +123,14 @@ def test_without_a_folder_the_bundled_digits_are_taken(monkeypatch, capsys):
 def test_a_folder_without_mnist_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
         options.load_images(Config(data=tmp_path))
+
+
+def test_of_several_trainings_those_that_were_not_reached_begin_anew(tmp_path):
+    config = Config(out=tmp_path, resume=True)
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    assert config.resumes(first)  # nothing is there: the training will say so
+    assert config.resumes(second)
+    first.write_bytes(b"")
+    assert config.resumes(first)
+    assert not config.resumes(second)
+    assert not Config(out=tmp_path).resumes(first)
