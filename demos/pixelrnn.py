@@ -73,7 +73,7 @@ def learn(config: Config, name: str, model: Autoregressive, splits: dict[str, An
         callbacks=[cool],
         checkpoint=path,
         config=config.identity(epochs=epochs, data=data_name, model=name),
-        resume=config.resume and (path.exists() or name == "PixelCNN"),
+        resume=config.resumes(path),
         title=f"{name}, nats per image",
     )
     model.load_state_dict(run.best)
@@ -131,7 +131,7 @@ def main(config: Config) -> None:
     print(
         f"  NLL: exact, mean ± standard error over {len(test):,} images of {images.name}, averaged to\n"
         f"  {side}×{side} and binarized once; the weights of the best epoch by validation. Times: loss and gradient\n"
-        "  of every minibatch, from the median of five; `sample` as it is (the PixelCNN's is cached)."
+        "  of every minibatch, from the median of five; drawing: all three remember what they have computed."
     )
     for name in ("Row LSTM", "Diagonal BiLSTM"):
         gain = losses["PixelCNN"] - losses[name]

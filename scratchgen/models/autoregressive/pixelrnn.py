@@ -5,11 +5,15 @@
 Between the first convolution and the logits a map is (rows, N, columns, features): rows first, since the Row LSTM goes
 from row to row, and features last, so that each step is one product of matrices.
 
+Images are drawn for the price of about one pass: the states of the row above and of the pixels to the left are
+remembered, and a new pixel is one step of each LSTM (Eq. 7.17), not a new image of them.
+
 A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, *Pixel Recurrent Neural Networks*, ICML 2016, section 3.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
@@ -17,10 +21,14 @@ import numpy as np
 from ... import functional as F
 from ... import nn
 from ...autograd import Tensor, primitive
-from ...nn.recurrent import lstm, neighbours, open_forget_gate, project
+from ...nn.recurrent import lstm, lstm_step, neighbours, open_forget_gate, project
+from .cache import Memory, Run, on_images
 from .model import Autoregressive
 
-__all__ = ["DiagonalBiLSTM", "LineLSTM", "PixelRNN", "RowLSTM", "shift_down", "skew", "unskew"]
+__all__ = [
+    "DiagonalBiLSTM", "DiagonalMemory", "LineLSTM", "LineMemory", "PixelRNN", "RowLSTM", "multiplications",
+    "on_diagonals", "on_rows", "shift_down", "skew", "unskew",
+]  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------------- the skewed map
@@ -98,6 +106,10 @@ class RowLSTM(nn.Module):
     def forward(self, x: Any) -> Tensor:
         return self.down(x)
 
+    def memory(self, n: int, rows: int, columns: int) -> LineMemory:
+        """What it remembers while n images are drawn."""
+        return LineMemory(self.down, on_rows, [0.0] * rows, n, columns)
+
 
 class DiagonalBiLSTM(nn.Module):
     """From diagonal to diagonal, each state sees the states to its left and above; and a second LSTM the mirror image.
@@ -115,12 +127,105 @@ class DiagonalBiLSTM(nn.Module):
         leftwards = F.flip(unskew(self.left(skew(F.flip(x, 2)))), 2)
         return rightwards + shift_down(leftwards)
 
+    def memory(self, n: int, rows: int, columns: int) -> DiagonalMemory:
+        """What it remembers while n images are drawn."""
+        return DiagonalMemory(self, n, rows, columns)
+
 
 class Pointwise(nn.Linear):
     """A 1×1 convolution, for maps with their features last.  Eq. 0.61 (derivations/00-autograd.md#eq-0-61)"""
 
     def forward(self, x: Any) -> Any:
         return project(x, self.weight, self.bias)
+
+
+# -------------------------------------------------------------------------------------------------- pixel by pixel
+def on_rows(offset: int) -> tuple[int, int]:
+    """Where a step hears the cell at this offset in the line before, (rows, columns) from the pixel: lines are rows.
+
+    Eq. 7.17 (derivations/07-recurrent.md#eq-7-17)"""
+    return -1, offset
+
+
+def on_diagonals(offset: int) -> tuple[int, int]:
+    """The same where lines are diagonals, and cells are rows.  Eq. 7.17 (derivations/07-recurrent.md#eq-7-17)"""
+    return offset, -1 - offset
+
+
+def in_the_corner(line: LineLSTM, rows: int) -> list[Any]:
+    """The states (2, 1, hidden) to the left of the first pixel of each row, where lines are diagonals.
+
+    They are the same for all images: no input is read in the corner of the skewed map, but the bias speaks there.
+    Eq. 7.17 (derivations/07-recurrent.md#eq-7-17)
+    """
+    bias, weight = line.bias.data, line.weight_hh.data
+    nothing = np.zeros_like(bias, shape=(2, 1, rows, len(weight) // 4))
+    states = lstm(np.zeros_like(bias, shape=(rows, 1, rows, len(bias))) + bias, weight, nothing, line.states)
+    return [nothing[:, :, 0], *(states[r - 1, :, :, r] for r in range(1, rows))]
+
+
+class LineMemory:
+    """The states of a `LineLSTM` in the row being drawn and in the one above.  Eq. 7.17
+    (derivations/07-recurrent.md#eq-7-17)
+
+    `place` says where a step hears the states of the line before, `beyond` what they are to the left of each row.
+    """
+
+    def __init__(
+        self, line: LineLSTM, place: Callable[[int], tuple[int, int]], beyond: list[Any], n: int, columns: int
+    ) -> None:
+        self.inputs, self.heard, self.cell = line.inputs, [place(offset) for offset in line.states], place(0)
+        self.bias = line.bias.data
+        self.matrix = np.concatenate([line.weight_ih.data, line.weight_hh.data], axis=1).T
+        self.beyond = iter(beyond)
+        hidden, features = len(self.bias) // 4, line.weight_ih.shape[1] // len(line.inputs)
+        # The input in its own row, and h and c in rows 0, its own, and −1: with a column beyond either end.
+        self.row = np.zeros_like(self.bias, shape=(n, columns + 2, features))
+        self.states = np.zeros_like(self.bias, shape=(2, 2, n, columns + 2, hidden))
+
+    def begin_row(self) -> None:
+        """What was its own row is now the row above. What was above is overwritten before it is read."""
+        self.states = self.states[::-1]
+        self.states[0, :, :, 0] = next(self.beyond)
+
+    def pixel(self, x: Any, column: int) -> Any:
+        """h (N, hidden) at a pixel, given the input (N, features) there: one step of one cell."""
+        here = column + 1
+        self.row[:, here] = x
+        read = [self.row[:, here + offset] for offset in self.inputs]
+        heard = [self.states[up, 0, :, here + aside] for up, aside in self.heard]
+        gates = np.concatenate([*read, *heard], axis=1) @ self.matrix
+        gates += self.bias
+        up, aside = self.cell
+        new = lstm_step(gates, self.states[up, 1, :, here + aside])
+        self.states[0, :, :, here] = new
+        return new[0]
+
+
+class DiagonalMemory:
+    """The states of both directions: rightwards those of a row as far as it is drawn, leftwards those of the row above.
+
+    Eqs. 7.14 and 7.17 (derivations/07-recurrent.md#eq-7-14)
+    """
+
+    def __init__(self, layer: DiagonalBiLSTM, n: int, rows: int, columns: int) -> None:
+        self.right, self.left = (
+            LineMemory(line, on_diagonals, in_the_corner(line, rows), n, columns) for line in (layer.right, layer.left)
+        )
+        self.columns = columns
+
+    def begin_row(self) -> None:
+        """What both know of their own row is now what they know of the row above."""
+        self.right.begin_row()
+        self.left.begin_row()
+
+    def pixel(self, x: Any, column: int) -> Any:
+        """h→ here + h← one row up.  When the row is complete, it is read once more, from right to left."""
+        y = self.right.pixel(x, column) + self.left.states[-1, 0, :, self.columns - column]  # a mirror image
+        if column == self.columns - 1:
+            for mirrored in range(self.columns):
+                self.left.pixel(self.right.row[:, self.columns - mirrored], mirrored)
+        return y
 
 
 KINDS = {"row": RowLSTM, "diagonal": DiagonalBiLSTM}
@@ -154,18 +259,66 @@ class PixelRNN(Autoregressive):
         # Beyond the edge: without it no feature tells the row below of a row's last pixel (Eq. 7.15).
         self.spare_columns = 1 if kind == "diagonal" else 0
         self.first = nn.MaskedConv2d("A", 1, features, 7, rng=rng)
-        self.lstms = nn.ModuleList([KINDS[kind](features, hidden, rng) for _ in range(layers)])
-        self.back = nn.ModuleList([Pointwise(hidden, features, rng=rng) for _ in range(layers)])
+        self.lstms: Any = nn.ModuleList([KINDS[kind](features, hidden, rng) for _ in range(layers)])
+        self.back: Any = nn.ModuleList([Pointwise(hidden, features, rng=rng) for _ in range(layers)])
         self.head = Pointwise(features, features, init=nn.init.he_normal, rng=rng)
         self.output = Pointwise(features, 1 if levels == 2 else levels, rng=rng)
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         """As `Autoregressive.logits`.  Eq. 7.16 (derivations/07-recurrent.md#eq-7-16)"""
         y = self.first(F.pad(x, ((0, 0), (0, 0), (0, 0), (0, self.spare_columns))))
-        y = F.transpose(y, (2, 0, 3, 1))  # rows first, features last
-        for layer, back in zip(self.lstms, self.back):
-            y = y + back(layer(y))
-        y = F.relu(self.head(F.relu(y[:, :, : self.shape[2]])))
-        y = self.output(y)
+        y = self.recur(F.transpose(y, (2, 0, 3, 1)), on_images)  # rows first, features last
+        y = self.read_out(y[:, :, : self.shape[2]], on_images)
         y = F.transpose(y, (1, 3, 0, 2))  # N, levels, rows, columns
         return y if self.levels == 2 else y.reshape((len(x), self.levels, *self.shape))
+
+    def recur(self, y: Any, run: Run) -> Any:
+        """From what the first convolution says, through the LSTM layers, each of which adds to it."""
+        for layer, back in zip(self.lstms, self.back):
+            y = y + run(back, run(layer, y))
+        return y
+
+    def read_out(self, y: Any, run: Run) -> Any:
+        """From features to logits."""
+        return run(self.output, F.relu(run(self.head, F.relu(y))))
+
+    def scan(self, n: int, condition: Any = None) -> Generator[Any, Any, None]:
+        """As `Autoregressive.scan`, with the states of all layers remembered.  Eq. 7.17
+        (derivations/07-recurrent.md#eq-7-17)"""
+        _, height, width = self.shape
+        columns = width + self.spare_columns
+        first = Memory(self.first, n, columns)
+        row = first.own_row  # the first layer's memory of its input is the row being drawn
+        memories = {layer: layer.memory(n, height, columns) for layer in self.lstms}
+
+        def run(layer: Any, x: Any) -> Any:
+            if layer in memories:
+                return memories[layer].pixel(x, column)
+            return F.linear(x, layer.weight.data, layer.bias.data)  # a 1×1 convolution has nothing to remember
+
+        for _ in range(height):
+            for memory in (first, *memories.values()):
+                memory.begin_row()
+            for column in range(columns):
+                y = self.recur(first.pixel(row[:, column], column), run)
+                if column < width:  # the spare column has no pixel; what is said there is for the next row
+                    logits = self.read_out(y, run)
+                    levels = yield logits[:, 0] if self.levels == 2 else logits
+                    row[:, column, 0] = levels.astype(row.dtype) / (self.levels - 1)
+
+
+def multiplications(model: PixelRNN, n: int = 1) -> tuple[int, int]:
+    """How many multiplications n images take: pass after pass, and in a scan to its end.  Eq. 7.18
+    (derivations/07-recurrent.md#eq-7-18)"""
+    _, height, width = model.shape
+    pixels, places = height * width, height * (width + model.spare_columns)
+    lines = [line for line in model.modules() if isinstance(line, LineLSTM)]
+    states = sum(line.weight_hh.size for line in lines)
+    layers = states + sum(line.weight_ih.size for line in lines)
+    others = model.first.weight.shape[0] * len(model.first.taps) + sum(back.weight.size for back in model.back)
+    read_out = model.head.weight.size + model.output.weight.size
+    an_image = places * (layers + others) + pixels * read_out
+    if not any(isinstance(layer, DiagonalBiLSTM) for layer in model.lstms):
+        return n * pixels * an_image, n * an_image
+    in_corners = height * (height - 1) * layers  # a pass goes through them, a scan finds the states there beforehand
+    return n * pixels * (an_image + in_corners), n * an_image + height * height * states

@@ -7,11 +7,22 @@ from hypothesis import strategies as st
 
 import scratchgen as sg
 from scratchgen import backend, optim
-from scratchgen.models.autoregressive import PixelRNN, pixelrnn
-from scratchgen.models.autoregressive.pixelrnn import DiagonalBiLSTM, LineLSTM, RowLSTM, skew, unskew
+from scratchgen.autograd.engine import mode
+from scratchgen.models.autoregressive import Autoregressive, PixelRNN, compress, decompress, pixelrnn
+from scratchgen.models.autoregressive.pixelrnn import (
+    DiagonalBiLSTM,
+    DiagonalMemory,
+    LineLSTM,
+    LineMemory,
+    RowLSTM,
+    multiplications,
+    skew,
+    unskew,
+)
 from scratchgen.nn import recurrent
 
-from . import proofs
+from . import proofs, test_cache
+from .test_cache import both, conditionals
 
 KINDS = pytest.mark.parametrize("kind", ["row", "diagonal"])
 SIZES = st.integers(1, 4), st.integers(0, 2), st.integers(1, 4), st.integers(1, 2)
@@ -199,25 +210,31 @@ def test_a_map_skewed_to_the_wrong_side_loses_part_of_the_past(rng, monkeypatch)
 
 
 # --------------------------------------------------------------------------------------------------- layers, costs
-@pytest.mark.equation("7.10", "7.13")
+@pytest.mark.equation("7.10", "7.13", "7.17")
 def test_the_diagonal_recurrence_pixel_by_pixel(rng):
     """One direction, written as it is meant: the state of (r, c) from those of (r, c − 1) and (r − 1, c)."""
     layer = LineLSTM(3, 2, (0,), (-1, 0), rng).astype(np.float64)
+    layer.bias.data[...] = rng.standard_normal(8)
     x = rng.standard_normal((3, 1, 4, 3))
     h = unskew(layer(skew(x))).numpy()
     nothing = np.zeros((2, 2))
     states = {}
-    for r, c in np.ndindex(3, 4):
-        above, left = states.get((r - 1, c), nothing), states.get((r, c - 1), nothing)
-        near = np.concatenate([above[0], left[0]])
-        gates = layer.weight_ih.data @ x[r, 0, c] + layer.bias.data + layer.weight_hh.data @ near
-        states[r, c] = recurrent.lstm_step(gates, left[1])
-        np.testing.assert_allclose(h[r, 0, c], states[r, c][0], rtol=1e-11, atol=1e-14)
+    for r in range(3):
+        for c in range(-r, 4):  # to the left of the image, in the corner of the skewed map, there is only a bias
+            above, left = states.get((r - 1, c), nothing), states.get((r, c - 1), nothing)
+            near = np.concatenate([above[0], left[0]])
+            read = layer.weight_ih.data @ x[r, 0, c] if c >= 0 else 0
+            states[r, c] = recurrent.lstm_step(read + layer.bias.data + layer.weight_hh.data @ near, left[1])
+            if c >= 0:
+                np.testing.assert_allclose(h[r, 0, c], states[r, c][0], rtol=1e-11, atol=1e-14)
+    for r, beyond in enumerate(pixelrnn.in_the_corner(layer, 3)):
+        np.testing.assert_allclose(beyond[:, 0], states.get((r, -1), nothing), rtol=1e-11, atol=1e-14)
 
 
 @pytest.mark.equation("7.10")
 def test_the_row_recurrence_pixel_by_pixel(rng):
     layer = RowLSTM(3, 2, rng).astype(np.float64)
+    layer.down.bias.data[...] = rng.standard_normal(8)
     x = rng.standard_normal((3, 1, 4, 3))
     h = layer(x).numpy()
     states = np.zeros((4, 6, 2, 2))  # a row above, a column on either side
@@ -249,6 +266,211 @@ def test_gradients_of_the_parameters(kind, rng):
     x = rng.integers(2, size=(2, 1, 3, 2))
     inner = [value for name, value in model.named_parameters() if not name.startswith("first")]  # test_convolution.py
     assert sg.gradcheck(lambda *parameters: model.log_prob(x), *inner)
+
+
+# ------------------------------------------------------------------------------------------- one pixel at a time
+@pytest.mark.ledger("C-PAR")
+@pytest.mark.equation("7.17")
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize(("shape", "levels"), [((1, 3, 5), 2), ((1, 4, 3), 4)])
+@KINDS
+def test_the_remembering_scan_gives_the_logits_of_the_plain_one(kind, shape, levels, layers, device, rng):
+    model = small(rng, shape, kind, layers=layers, levels=levels).to(device)
+    plain, cached, _ = both(model, 3, rng, device)
+    assert cached.dtype == np.float64
+    assert cached.shape == plain.shape
+    np.testing.assert_allclose(cached, plain, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.ledger("C-PAR")
+@KINDS
+def test_the_remembering_scan_in_single_precision(kind, rng):
+    model = PixelRNN((1, 7, 9), 3, kind, 8, 2, rng)
+    plain, cached, _ = both(model, 3, rng)
+    assert cached.dtype == np.float32
+    np.testing.assert_allclose(cached, plain, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.equation("7.17")
+@given(
+    side=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    kind=st.sampled_from(["row", "diagonal"]),
+    levels=st.integers(2, 3),
+    layers=st.integers(0, 2),
+    n=st.integers(1, 3),
+)
+def test_remembered_images_of_any_size(side, kind, levels, layers, n):
+    rng = np.random.default_rng(0)
+    plain, cached, _ = both(small(rng, (1, *side), kind, layers=layers, levels=levels), n, rng)
+    np.testing.assert_allclose(cached, plain, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.ledger("C-PAR")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("levels", [2, 5])
+@KINDS
+def test_the_same_uniforms_give_the_same_images(kind, levels, dtype, device, rng, monkeypatch):
+    model = small(rng, (1, 3, 5), kind, layers=2, levels=levels).astype(dtype).to(device)
+    x = backend.to_device(rng.integers(levels, size=(6, 1, 3, 5)), device)
+    known = backend.to_device(rng.random(x.shape) < 0.4, device)
+
+    def images():
+        drawn = model.sample(6, np.random.default_rng(1))
+        completed = model.complete(x, known, np.random.default_rng(2))
+        assert drawn.dtype == completed.dtype == dtype
+        return [backend.to_host(a).copy() for a in (drawn, completed)]
+
+    remembered = images()
+    monkeypatch.setattr(PixelRNN, "scan", Autoregressive.scan)
+    np.testing.assert_array_equal(remembered, images())
+    assert 0 < remembered[0].mean() < levels - 1
+
+
+@KINDS
+def test_scans_keep_what_they_remember_to_themselves(kind, rng):
+    """Two at once, one abandoned, none left in the model; and recording is on between their steps."""
+    model = small(rng, (1, 3, 4), kind, layers=2)
+    values = rng.integers(2, size=(12, 2))
+    alone = conditionals(model.scan(2), values.astype(np.float64))
+    model.scan(4).send(None)
+    first, second, together, sent, other = model.scan(2), model.scan(2), [], None, None
+    for k in range(12):
+        together.append(first.send(sent).copy())
+        second.send(other)
+        sent, other = values[k], 1 - values[k]  # integers, as the arithmetic coder sends them
+        assert mode.tracing
+    np.testing.assert_array_equal(together, alone)
+
+
+@KINDS
+def test_no_images_and_a_coded_one(kind, rng):
+    model = small(rng, (1, 3, 4), kind)
+    assert model.sample(0, rng).shape == (0, 1, 3, 4)
+    x = model.sample(2, rng)
+    np.testing.assert_array_equal(decompress(model, compress(model, x)), x)
+
+
+def other_states(monkeypatch):
+    monkeypatch.setattr(pixelrnn, "on_rows", lambda offset: (-1, -offset))
+    monkeypatch.setattr(pixelrnn, "on_diagonals", lambda offset: (offset, -1))  # above and left of it, for above
+
+
+def another_cell(monkeypatch):
+    def make(self, *args):
+        genuine(self, *args)
+        self.cell = self.heard[0]
+
+    genuine = LineMemory.__init__
+    monkeypatch.setattr(LineMemory, "__init__", make)
+
+
+def rows_not_told_apart(monkeypatch):
+    monkeypatch.setattr(LineMemory, "begin_row", lambda self: None)
+
+
+def kept_from_scan_to_scan(monkeypatch):
+    def make(self, line, *args):
+        genuine(self, line, *args)
+        self.states = kept.setdefault(line, self.states)
+
+    genuine, kept = LineMemory.__init__, {}
+    monkeypatch.setattr(LineMemory, "__init__", make)
+
+
+def no_left_neighbour(monkeypatch):
+    def pixel(self, x, column):
+        self.row[:, column] = 0
+        return genuine(self, x, column)
+
+    genuine = LineMemory.pixel
+    monkeypatch.setattr(LineMemory, "pixel", pixel)
+
+
+def left_two_rows_down(monkeypatch):
+    def pixel(self, x, column):
+        above, self.left.states = self.left.states, self.left.states[::-1]
+        if column == self.columns - 1:
+            self.left.states = above
+        y = genuine(self, x, column)
+        self.left.states = above
+        return y
+
+    genuine = DiagonalMemory.pixel
+    monkeypatch.setattr(DiagonalMemory, "pixel", pixel)
+
+
+def left_not_mirrored(monkeypatch):
+    def pixel(self, x, column):
+        mirror_image = self.left.states[-1, 0, :, column + 1] - self.left.states[-1, 0, :, self.columns - column]
+        return genuine(self, x, column) + mirror_image
+
+    genuine = DiagonalMemory.pixel
+    monkeypatch.setattr(DiagonalMemory, "pixel", pixel)
+
+
+def nothing_beyond_the_edge(monkeypatch):
+    monkeypatch.setattr(pixelrnn, "in_the_corner", lambda line, rows: [0.0] * rows)
+
+
+def no_spare_column(monkeypatch):
+    def scan(self, *args):
+        self.spare_columns = 0
+        return genuine(self, *args)
+
+    genuine = PixelRNN.scan
+    monkeypatch.setattr(PixelRNN, "scan", scan)
+
+
+@pytest.mark.ledger("C-PAR")
+@pytest.mark.equation("7.17")
+@pytest.mark.parametrize(
+    ("kind", "plant"),
+    [
+        *((kind, plant) for kind in ("row", "diagonal") for plant in (other_states, another_cell, rows_not_told_apart)),
+        *((kind, kept_from_scan_to_scan) for kind in ("row", "diagonal")),
+        ("row", no_left_neighbour),
+        *(("diagonal", plant) for plant in (left_two_rows_down, left_not_mirrored)),
+        *(("diagonal", plant) for plant in (nothing_beyond_the_edge, no_spare_column)),
+    ],
+)
+def test_what_is_remembered_wrongly_shows(kind, plant, rng, monkeypatch):
+    model = small(rng, (1, 4, 5), kind)
+    plain, cached, x = both(model, 2, rng)
+    np.testing.assert_allclose(cached, plain, atol=1e-12)
+    plant(monkeypatch)
+    values = x.reshape(2, -1).T
+    conditionals(model.scan(2), values)
+    assert np.abs(conditionals(model.scan(2), values) - plain).max() > 1e-3
+
+
+counted = test_cache.counted  # the fixture
+
+
+@pytest.mark.ledger("C-PAR")
+@pytest.mark.equation("7.18")
+@pytest.mark.parametrize(("shape", "levels", "layers"), [((1, 3, 5), 2, 1), ((1, 5, 4), 3, 2)])
+@KINDS
+def test_the_multiplications_are_as_many_as_foretold(kind, shape, levels, layers, counted, rng):
+    model, n = PixelRNN(shape, levels, kind, 3, layers, rng).to("strict"), 2
+    values = [backend.to_device(v, "strict") for v in np.zeros((model.size, n), np.float32)]
+    counts = []
+    for scan in (Autoregressive.scan, PixelRNN.scan):
+        counted.clear()
+        steps = scan(model, n)
+        for sent in (None, *values[:-1]):
+            steps.send(sent)
+        with pytest.raises(StopIteration):
+            steps.send(values[-1])
+        counts.append(sum(counted))
+    assert tuple(counts) == multiplications(model, n)
+
+
+@pytest.mark.equation("7.18")
+def test_the_saving_is_the_number_of_pixels():
+    plain, cached = multiplications(PixelRNN(kind="row", hidden=4, layers=2))
+    assert plain == 784 * cached
+    plain, cached = multiplications(PixelRNN(kind="diagonal", hidden=4, layers=2), 16)
+    assert 784 < plain / cached < 2 * 784  # a pass goes through the corners of the skewed map as well
 
 
 # ----------------------------------------------------------------------------------------------------------- in use
