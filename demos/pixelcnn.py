@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from scratchgen import backend, data, no_grad, optim, plotting, training
-from scratchgen.models.autoregressive import GatedPixelCNN, PixelCNN
+from scratchgen.models.autoregressive import GatedPixelCNN, PixelCNN, PixelRNN
 
 from . import weights
 from .options import Bits, Options, load_bits, start, tell, to
@@ -29,12 +29,14 @@ BITS = 784 * math.log(2)
 class Config(Options):
     """Trains a PixelCNN; draws samples, completions of half digits, and an animation of a sample being drawn."""
 
-    model: Annotated[Literal["pixelcnn", "gated"], "which model"] = "pixelcnn"
+    model: Annotated[Literal["pixelcnn", "gated", "row", "diagonal"], "which model; the last two are PixelRNNs"] = (
+        "pixelcnn"
+    )
     epochs: Annotated[int | None, "passes over the data (default: 8 bundled, 60 with static MNIST)"] = None
     batch_size: Annotated[int, "images per step"] = 32
     lr: Annotated[float, "Adam's learning rate at the beginning; it falls to 0 along a cosine"] = 2e-3
-    channels: Annotated[int, "channels of each layer"] = 32
-    blocks: Annotated[int | None, "residual blocks or gated layers (default: 4 bundled, 15 with static MNIST)"] = None
+    channels: Annotated[int, "channels of each layer; an LSTM has half as many units, in each direction"] = 32
+    blocks: Annotated[int | None, "residual blocks or layers (default: 4 bundled, 15 complete; of LSTMs 1)"] = None
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
     pretrained: Annotated[bool, "use the weights that come with the demo instead of training"] = False
@@ -51,7 +53,9 @@ def make(config: Config) -> Any:
     if config.model == "gated":
         classes = 10 if config.classes else None
         return GatedPixelCNN(channels=config.channels, layers=config.blocks, classes=classes, rng=rng)
-    return PixelCNN(channels=config.channels, blocks=config.blocks, rng=rng)
+    if config.model == "pixelcnn":
+        return PixelCNN(channels=config.channels, blocks=config.blocks, rng=rng)
+    return PixelRNN(kind=config.model, hidden=config.channels // 2, layers=config.blocks, rng=rng)
 
 
 def split(config: Config, bits: Bits, which: int) -> list[Any]:
@@ -175,7 +179,7 @@ def main(config: Config) -> None:
         name = f"pretrained {config.model}, validation {facts['validation NLL']:.2f} nats"
         pictures = []
     else:
-        config.blocks = config.blocks or (15 if bits.complete else 4)
+        config.blocks = config.blocks or (1 if config.model in ("row", "diagonal") else 15 if bits.complete else 4)
         run = learn(config, bits)
         model = run.model
         name = f"{config.model}, {config.channels} channels, {config.blocks} blocks; best epoch {best_epoch(run)}"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from scratchgen import backend, data, nn, no_grad, optim, plotting, training
+from scratchgen import backend, data, no_grad, optim, plotting, training
 from scratchgen.models.autoregressive import Autoregressive, PixelCNN, PixelRNN
 
 from .options import Options, load_images, start, tell
@@ -33,7 +33,7 @@ class Config(Options):
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "side": 7}
 
 
-def make(config: Config) -> dict[str, Autoregressive]:
+def make(config: Config) -> dict[str, Any]:
     """The three models, the same number of parameters to about a tenth."""
     rng, shape = np.random.default_rng(config.seed), (1, config.side, config.side)
     return {
@@ -41,16 +41,6 @@ def make(config: Config) -> dict[str, Autoregressive]:
         "Row LSTM": PixelRNN(shape, 2, "row", config.hidden + 1, config.layers, rng),
         "Diagonal BiLSTM": PixelRNN(shape, 2, "diagonal", config.hidden, config.layers, rng),
     }
-
-
-def live_parameters(model: Autoregressive) -> int:
-    """How many numbers are learnt: masked weights are not."""
-    masked = sum(
-        layer.weight.size + layer.bias.size - layer.live
-        for layer in model.modules()
-        if isinstance(layer, nn.MaskedConv2d)
-    )
-    return sum(parameter.size for parameter in model.parameters()) - masked
 
 
 def learn(config: Config, name: str, model: Autoregressive, splits: dict[str, Any], data_name: str) -> training.Run:
@@ -117,7 +107,7 @@ def main(config: Config) -> None:
         groups[f"{name}: samples"] = flat(model.sample(40, np.random.default_rng(config.seed)))
         drawing = time.perf_counter() - begin
         lines.append(
-            f"  {name:16}{live_parameters(model):10,}{losses[name].mean():9.2f} ± {error(losses[name]):.2f}"
+            f"  {name:16}{model.live_parameters:10,}{losses[name].mean():9.2f} ± {error(losses[name]):.2f}"
             f"{step * len(splits['train']) / config.batch_size:12.1f}{drawing:14.2f}"
         )
     title, folder = f"static bits, {side}×{side}, seed {config.seed}", config.folder()

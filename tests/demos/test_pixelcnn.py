@@ -42,17 +42,18 @@ def test_classes(tmp_path, capsys, bits):
         pixelcnn.main(pixelcnn.Config(out=tmp_path, classes=True, **SMALL))
 
 
-def test_exported_weights_come_back(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("model", ["pixelcnn", "gated", "row", "diagonal"])
+def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
     monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
-    config = pixelcnn.Config(out=tmp_path, export=tmp_path / "weights" / "pixelcnn.npz", **SMALL)
+    config = pixelcnn.Config(out=tmp_path, model=model, export=tmp_path / "weights" / f"{model}.npz", **SMALL)
     pixelcnn.main(config)
     trained = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
-    pixelcnn.main(pixelcnn.Config(out=tmp_path, pretrained=True))
+    pixelcnn.main(pixelcnn.Config(out=tmp_path, model=model, pretrained=True))
     loaded = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
     assert loaded[0].split(" nats")[0] == trained[0].split(" nats")[0]
-    model, facts = pixelcnn.pretrained(pixelcnn.Config())
+    again, facts = pixelcnn.pretrained(pixelcnn.Config(model=model))
     assert facts["recipe"] | SMALL == facts["recipe"]
-    assert model.live_parameters < 1000
+    assert again.live_parameters < 1000
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):

@@ -63,8 +63,7 @@ class MaskedNetwork(Autoregressive):
     @property
     def live_parameters(self) -> int:
         """How many parameters take part: all but the masked weights."""
-        masked = sum(count(layer) - layer.live for layer in masked_layers(self))
-        return count(self) - masked
+        return count_live(self)
 
     def logits(self, x: Any, condition: Any = None) -> Any:
         outputs = self.along_row(x, self.from_above(x, condition, on_images), on_images)
@@ -105,6 +104,11 @@ def multiplications(network: MaskedNetwork) -> tuple[int, int]:
 def count(module: nn.Module) -> int:
     """How many parameters are stored."""
     return sum(parameter.size for parameter in module.parameters())
+
+
+def count_live(module: nn.Module) -> int:
+    """How many parameters are not masked away by a masked convolution."""
+    return count(module) - sum(count(layer) - layer.live for layer in masked_layers(module))
 
 
 def masked_layers(network: nn.Module) -> list[nn.MaskedConv2d]:

@@ -22,7 +22,7 @@ from ... import functional as F
 from ... import nn
 from ...autograd import Tensor, primitive
 from ...nn.recurrent import lstm, lstm_step, neighbours, open_forget_gate, project
-from .cache import Memory, Run, on_images
+from .cache import Memory, Run, count_live, on_images
 from .model import Autoregressive
 
 __all__ = [
@@ -263,6 +263,11 @@ class PixelRNN(Autoregressive):
         self.back: Any = nn.ModuleList([Pointwise(hidden, features, rng=rng) for _ in range(layers)])
         self.head = Pointwise(features, features, init=nn.init.he_normal, rng=rng)
         self.output = Pointwise(features, 1 if levels == 2 else levels, rng=rng)
+
+    @property
+    def live_parameters(self) -> int:
+        """How many parameters take part: all but the masked weights of the first convolution."""
+        return count_live(self)
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         """As `Autoregressive.logits`.  Eq. 7.16 (derivations/07-recurrent.md#eq-7-16)"""
