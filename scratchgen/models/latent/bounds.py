@@ -100,7 +100,7 @@ def log_prob(model: Any, x: Any, k: int, rng: Any, labels: Any = None, chunk: in
     decoded at once: it bounds the memory, and changes the result by rounding alone. Raises `ValueError` for x that are
     no rows, and for k or chunk below 1.
     """
-    return _estimate("log_prob", model.log_weights, model.latent, k, rng, chunk, x, labels)
+    return _estimate("log_prob", model.log_weights, model, k, rng, chunk, x, labels)
 
 
 def prior_log_prob(model: Any, x: Any, k: int, rng: Any, labels: Any = None, chunk: int = 1000) -> Estimate:
@@ -116,11 +116,11 @@ def prior_log_prob(model: Any, x: Any, k: int, rng: Any, labels: Any = None, chu
         p = model.decode(z.reshape(-1, model.latent), *label)
         return F.reshape(model.log_likelihood(p, image), z.shape[:2])
 
-    return _estimate("prior_log_prob", log_likelihoods, model.latent, k, rng, chunk, x, labels)
+    return _estimate("prior_log_prob", log_likelihoods, model, k, rng, chunk, x, labels)
 
 
 def _estimate(
-    who: str, log_weights: Callable[..., Any], latent: int, k: int, rng: Any, chunk: int, x: Any, labels: Any
+    who: str, log_weights: Callable[..., Any], model: Any, k: int, rng: Any, chunk: int, x: Any, labels: Any
 ) -> Estimate:
     """Add up the weights of k samples for each image, and their squares, as logarithms in float64."""
     if x.ndim != 2:
@@ -131,7 +131,7 @@ def _estimate(
     with no_grad():
         for rows, draws in _blocks(len(x), k, chunk):
             some = [a[rows] for a in (x, labels) if a is not None]
-            noise = backend.normal(rng, (len(some[0]), draws, latent), like=x)
+            noise = backend.normal(rng, (len(some[0]), draws, model.latent), model.like)
             log_w = log_weights(some[0], np.swapaxes(noise, 0, 1), *some[1:])
             log_w = backend.to_host(log_w.data if isinstance(log_w, Tensor) else log_w).astype(np.float64)
             more = F.logsumexp(np.stack([log_w, 2 * log_w]), 1)

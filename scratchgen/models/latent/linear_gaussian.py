@@ -186,6 +186,11 @@ class LinearGaussian:
         return (p.mean if mean else p.sample(rng)).numpy()
 
     # ------------------------------------------------------------------------------------------------------- helpers
+    @property
+    def like(self) -> np.ndarray:
+        """An array of the model's dtype and device: float64, on the host."""
+        return self.weight
+
     def _images(self, who: str, x: Any) -> np.ndarray:
         x = _float64(x)
         if x.ndim != 2 or x.shape[1] != self.pixels:

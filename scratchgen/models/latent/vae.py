@@ -149,8 +149,9 @@ class VAE(nn.Module):
     # ------------------------------------------------------------------------------------------------- distributions
     def encode(self, x: Any, labels: Any = None) -> Any:
         """q(z|x), or q(z|x, y), for images x (N, pixels) and labels y (N,)."""
+        x = self._numbers(x)
         if self.decoder.kind == "categorical":
-            x = x.astype(self.like.dtype) / (LEVELS - 1)
+            x = x * (1 / (LEVELS - 1))
         return self.encoder(self._labelled(x, labels, self.copies))
 
     def decode(self, z: Any, labels: Any = None) -> Any:
@@ -163,6 +164,7 @@ class VAE(nn.Module):
         Eqs. 15.1, 15.3 and the categorical form (derivations/15-decoders.md#eq-15-1). Raises `ValueError` for pixels
         that p knows nothing of: grey ones for a Bernoulli, no whole numbers 0 … 255 for a Categorical.
         """
+        x = self._numbers(x)
         raw = x.data if isinstance(x, Tensor) else x
         if isinstance(p, Bernoulli):
             check_pixels("VAE", raw)
@@ -204,7 +206,7 @@ class VAE(nn.Module):
         the ELBO all the same."""
         *labels, rng = labels_and_rng
         q = self.encode(x, *labels)
-        z = reparameterized(q, backend.normal(rng, (len(x), self.latent), like=x.data if isinstance(x, Tensor) else x))
+        z = reparameterized(q, backend.normal(rng, (len(x), self.latent), like=self.like))
         reconstruction, divergence = -self.log_likelihood(self.decode(z, *labels), x).mean(), kl(q)
         penalty = divergence.mean()
         loss = elbo = reconstruction + penalty
@@ -228,8 +230,7 @@ class VAE(nn.Module):
 
         def loss(x: Any, *labels_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
             *labels, rng = labels_and_rng
-            like = x.data if isinstance(x, Tensor) else x
-            noise = backend.normal(rng, (len(x), draws, self.latent), like)  # images first: workers share them out
+            noise = backend.normal(rng, (len(x), draws, self.latent), self.like)  # images first: workers share them
             bound = iwae_bound(self.log_weights(x, noise.swapaxes(0, 1), *labels)).mean()
             return -bound, {f"IWAE-{draws}": bound.data}
 
@@ -257,6 +258,13 @@ class VAE(nn.Module):
     def whole_minibatch(self) -> str:
         """As `Module.whole_minibatch`: free bits are counted over the minibatch."""
         return "needs the mean over the whole minibatch for its free bits" if self.free_bits else ""
+
+    def _numbers(self, x: Any) -> Any:
+        """Images in the model's dtype. Bits and levels may come as integers of any kind; real pixels come as they are,
+        since to convert those is to change them."""
+        if self.decoder.kind == "normal" or isinstance(x, Tensor):
+            return x
+        return x if x.dtype == self.like.dtype else x.astype(self.like.dtype)
 
     def _labelled(self, rows: Any, labels: Any, copies: int = 1) -> Any:
         """Each row with its label behind it, as zeros and a one; every number `copies` times."""

@@ -129,6 +129,7 @@ class Scaled:
     def __init__(self, latent=2, scale=1.5, sigma=0.7, shift=0.0, stretch=1.0, dtype=np.float64, device="cpu"):
         self.latent, self.sigma, self.shift, self.stretch = latent, sigma, shift, stretch
         self.scale = sg.tensor(np.linspace(0.5, scale, latent), dtype=dtype, device=device)
+        self.like = self.scale.data
         self.rows = []  # how many images each decode was given
 
     def decode(self, z, labels=None):

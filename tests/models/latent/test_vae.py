@@ -10,6 +10,7 @@ from scratchgen import backend, optim
 from scratchgen import functional as F
 from scratchgen.distributions import Normal
 from scratchgen.models.latent import VAE
+from scratchgen.models.latent.bounds import log_prob
 from scratchgen.training.workers import Workers
 
 KINDS = {
@@ -421,3 +422,18 @@ def test_pixels_that_are_no_levels_are_refused(wrong, rng, device):
     there = backend.to_device(x, device)
     with pytest.raises(ValueError, match=r"a categorical decoder wants pixels that are whole numbers 0 … 255"):
         model.to(device).loss(there, rng)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float64])
+@pytest.mark.parametrize("decoder", ["bernoulli", "categorical"])
+def test_bits_and_levels_may_be_integers_of_any_kind(decoder, dtype, rng, device):
+    model, x, _ = small(rng, decoder)
+    model.astype(np.float32).to(device)
+    x = (x > 0) if dtype is bool else x
+    losses = []
+    for images in (x.astype(np.float32), x.astype(dtype)):
+        there = backend.to_device(images, device)
+        bound = model.iwae_loss(3)(there, np.random.default_rng(2))[0]
+        estimate = log_prob(model, there, 3, np.random.default_rng(3)).log_prob
+        losses.append([model.loss(there, np.random.default_rng(1))[0].item(), bound.item(), *estimate])
+    assert losses[0] == losses[1]
