@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import scipy.stats
 
 from scratchgen import functional as F
 from scratchgen import nn, no_grad, optim, plotting, training
@@ -20,7 +19,7 @@ from scratchgen.data import binarize, downsample
 from scratchgen.evaluation import cone, receptive_field, window
 from scratchgen.models.autoregressive import Autoregressive, GatedPixelCNN, PixelCNN
 
-from .options import Images, Options, load_images, start, tell, to
+from .options import Images, Options, interval, load_images, start, tell, to
 
 POSITIONS = ((14, 14), (20, 7), (27, 0))  # on 28×28: in the middle, lower left, and the very corner
 SIDE, COIN, COPY = 6, (1, 5), (2, 0)  # of the planted images: a coin, and in raster order the very next pixel
@@ -190,12 +189,6 @@ def learn_digits(config: Config, data: Sequence[np.ndarray], run: int) -> dict[s
                 model.load_state_dict(best)
                 nats[name] = training.evaluate(model, model.loss, [data[2]])["NLL"]
     return nats
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean, and half of the 95 % interval of it: Student's t over runs."""
-    spread = np.std(values, ddof=1) / math.sqrt(len(values))
-    return float(np.mean(values)), float(scipy.stats.t.ppf(0.975, len(values) - 1) * spread)
 
 
 def differences(nats: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:

@@ -8,12 +8,10 @@ is, and keep the decoder; then keep z as Gaussian as it was and change the decod
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from scipy.stats import t as student
 
 from scratchgen import backend, nn, no_grad, plotting
 from scratchgen import functional as F
@@ -24,7 +22,8 @@ from scratchgen.models.classifier import MLPClassifier
 from scratchgen.models.latent import VAE
 
 from .autoencoder import COMPONENTS, Judge, draw_codes, learn
-from .options import Images, Options, load_images, start, tell, to
+from .options import Images, Options, interval, load_images, start, tell, to
+from .vae import begin_at_the_mean
 
 LEVELS = 16  # grey levels that the autoregressive decoder knows
 SIDE, WINDOW = 28, 7
@@ -207,9 +206,7 @@ def train(config: Config, images: Images, name: str) -> VAE:
 
     def build(rng: Any) -> VAE:
         model = VAE(SIDE * SIDE, config.hidden, config.latent, kind, variance, rng=rng)
-        x = images.train[0]
-        mean = (x.sum(0, dtype=np.float64) + 1) / (len(x) + 2)
-        model.decoder.output.bias.data[...] = mean if kind == "normal" else np.log(mean / (1 - mean))
+        begin_at_the_mean(model, images.train[0])
         return model
 
     model: VAE = learn(config, images, f"{name} {config.seed}", build, loss).model
@@ -226,13 +223,6 @@ def decompose(vae: VAE, x: np.ndarray, rng: np.random.Generator, device: str) ->
 
 
 # ----------------------------------------------------------------------------------------------------------- numbers
-def interval(values: list[float]) -> tuple[float, float]:
-    """The mean over seeds, and half the width of its 95 % interval (Student's)."""
-    n = len(values)
-    half = student.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n) if n > 1 else math.nan
-    return float(np.mean(values)), float(half)
-
-
 def table(found: dict[Any, list[tuple[float, float]]], true: float, floor: float, levels: float) -> str:
     lines = [
         f"{'decoder, what is shown':34}{'z from':24}{'sharpness':>12}{'of real':>17}{'Fréchet distance':>20}",

@@ -22,8 +22,7 @@ from scratchgen.models.latent import VAE
 from scratchgen.models.latent.terms import bernoulli_log_likelihood, kl_per_dimension
 
 from .latent_space import measure
-from .options import Images, Options, load_images, start, tell, to
-from .orderings import interval
+from .options import Images, Options, interval, load_images, start, tell, to
 from .vae import begin_at_the_mean, loss_of
 
 TOLD = 0.1  # nats: a dimension with less of them tells next to nothing

@@ -27,8 +27,7 @@ from scratchgen.models.latent.autoencoder import pca
 from scratchgen.models.latent.networks import ConvEncoder
 from scratchgen.models.latent.semi_supervised import M2, UNKNOWN, codes, loss_on_codes, repeat_labelled
 
-from .options import Images, Options, load_images, start, tell, to
-from .orderings import interval
+from .options import Images, Options, interval, load_images, start, tell, to
 
 SHAPE = (1, 28, 28)
 PUBLISHED = "CNN 22.98, M1+TSVM 11.82, M2 11.97, M1+M2 3.33 (Kingma 2014, 50,000 images, thousands of epochs)"

@@ -23,8 +23,7 @@ from scratchgen.data import binarize
 from scratchgen.models.latent import VAE
 from scratchgen.models.latent.terms import active_units
 
-from .options import Images, Options, load_images, start, tell, to
-from .orderings import interval
+from .options import Images, Options, interval, load_images, start, tell, to
 from .vae import begin_at_the_mean, loss_of
 
 DIMENSIONS = (2, 5, 10, 20)  # as in the lecture, from figure 5 of Kingma and Welling 2013

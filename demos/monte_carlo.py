@@ -24,7 +24,7 @@ from scratchgen.models.latent import VAE
 from scratchgen.models.latent.bounds import Estimate, log_prob, normalized_weights, prior_log_prob
 from scratchgen.models.latent.linear_gaussian import LinearGaussian
 
-from .options import Images, Options, load_images, start, tell, to
+from .options import Images, Options, interval, load_images, start, tell, to
 from .vae import loss_of
 
 DIMENSIONS = (1, 2, 5, 10, 20, 50)
@@ -108,12 +108,6 @@ def nearest(x: np.ndarray, n: int) -> np.ndarray:
     d = x.shape[1]
     squares = scipy.stats.ncx2.ppf(-math.expm1(-math.log(2) / n), d, (x * x).sum(1))
     return -0.5 * (d * math.log(2 * math.pi * SIGMA**2) + squares / SIGMA**2) - math.log(n)
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """The mean over runs, and half of its 95 % confidence interval."""
-    half = scipy.stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
-    return float(values.mean()), float(half)
 
 
 def show_table(rows: dict[int, Row], config: Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,11 +13,12 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, get_a
 
 import numpy as np
 import threadpoolctl
+from scipy.stats import t as student
 
 from scratchgen import backend, data, doctor
 from scratchgen.training import CheckpointError
 
-__all__ = ["Bits", "Images", "Options", "load_bits", "load_images", "parse", "start", "tell", "to"]
+__all__ = ["Bits", "Images", "Options", "interval", "load_bits", "load_images", "parse", "start", "tell", "to"]
 
 
 @dataclass
@@ -172,6 +174,13 @@ def load_bits(options: Options, how: str) -> Bits:
     sizes = (f"{len(x):,} {split}" for split, x in zip(Bits._fields, bits[:3]))
     print(f"bits: {name}: {', '.join(sizes)} images")
     return bits
+
+
+def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """The mean over runs, and half of its 95 % confidence interval by Student's t; of a single run NaN."""
+    n = len(values)
+    half = student.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n) if n > 1 else math.nan
+    return float(np.mean(values)), float(half)
 
 
 def tell(*paths: Path) -> None:

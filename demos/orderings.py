@@ -5,20 +5,18 @@ python -m demos.orderings
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from scipy.stats import t as student
 
 from scratchgen import functional as F
 from scratchgen import no_grad, optim, plotting, training
 from scratchgen.data import binarize, downsample
 from scratchgen.models.autoregressive import MADE, NADE, Autoregressive, Mixture, raster, shuffled, spiral
 
-from .options import Images, Options, load_images, start, tell, to
+from .options import Images, Options, interval, load_images, start, tell, to
 
 ORDERS: dict[str, Callable[[int, Any], list[int]]] = {
     "raster": lambda side, rng: raster(side, side),
@@ -89,12 +87,6 @@ def learn(config: Config, images: Images, bits: list[Any], kind: str, order: str
 def nats(model: Autoregressive, x: Any) -> float:
     """The mean of −ln p(x)."""
     return float(training.evaluate(model, model.loss, [x])["loss"])
-
-
-def interval(values: list[float]) -> tuple[float, float]:
-    """Mean, and half of its 95 % interval by Student's t."""
-    error = np.std(values, ddof=1) / math.sqrt(len(values))
-    return float(np.mean(values)), float(student.ppf(0.975, len(values) - 1) * error)
 
 
 def mean_of_logits(mixture: Mixture, x: Any) -> float:

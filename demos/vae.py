@@ -67,14 +67,15 @@ def make(config: Config) -> VAE:
 
 
 def begin_at_the_mean(model: VAE, x: np.ndarray) -> None:
-    """Set the decoder's output bias to the logits of the training mean, pixel by pixel, as Burda et al. 2016 do.
+    """Set the decoder's output bias to the training mean, pixel by pixel; where it puts out logits, to the logits of
+    the mean, as Burda et al. 2016 do.
 
     A decoder that knows nothing yet then begins at 206 nats per image and not at 784 ln 2 = 543, and the weights need
     not learn what a bias says: their first steps are already about how digits differ. A pixel that never has ink gets
     probability 1/(N + 2) of it (Laplace's rule), so that its logit is finite.
     """
     p = (x.sum(0, dtype=np.float64) + 1) / (len(x) + 2)
-    model.decoder.output.bias.data[...] = np.log(p / (1 - p))
+    model.decoder.output.bias.data[...] = p if model.decoder.kind == "normal" else np.log(p / (1 - p))
 
 
 def loss_of(model: VAE, draws: int = 1) -> Any:

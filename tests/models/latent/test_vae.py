@@ -13,6 +13,8 @@ from scratchgen.models.latent import VAE
 from scratchgen.models.latent.bounds import log_prob
 from scratchgen.training.workers import Workers
 
+from ..slopes import check_slopes
+
 KINDS = {
     "bernoulli": ("bernoulli", None),
     "normal": ("normal", None),
@@ -219,23 +221,8 @@ def test_gradients_of_the_loss_agree_with_differences(form, decoder, variance, r
     """For every parameter, along random directions."""
     model, x, labels = small(rng, decoder, variance, **form)
 
-    def loss(*parameters):
-        return model.loss(x, *labels, np.random.default_rng(3))[0]
-
-    along = [parameter.data for parameter in model.parameters()]
-    model.zero_grad()
-    loss().backward()
-    for parameter in model.parameters():
-        direction = rng.standard_normal(parameter.shape)
-        slope = float((parameter.grad.numpy() * direction).sum())
-        kept, values = parameter.data.copy(), {}
-        for step in (-2e-4, -1e-4, 1e-4, 2e-4):
-            parameter.data[...] = kept + step * direction
-            values[step] = loss().item()
-        parameter.data[...] = kept
-        difference = (8 * (values[1e-4] - values[-1e-4]) - (values[2e-4] - values[-2e-4])) / 12e-4
-        assert slope == pytest.approx(difference, rel=1e-6, abs=1e-7)
-    assert len(along) > 3
+    slopes = check_slopes(model, lambda: model.loss(x, *labels, np.random.default_rng(3))[0], rng)
+    assert sum(abs(slope) > 1e-6 for slope in slopes.values()) > len(slopes) / 2  # the other ReLUs may be shut
 
 
 @FORM
