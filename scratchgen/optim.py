@@ -122,6 +122,11 @@ class Optimizer:
             runs.append((start, stop, t))
         return runs
 
+    def memory(self) -> list[tuple[int, dict[str, Any]]]:
+        """For each parameter its t, and its part of the moments in its own shape (views: not to be written to)."""
+        views = {name: self._views(flat) for name, flat in self._moments.items()}
+        return [(t, {name: views[name][i] for name in views}) for i, t in enumerate(self._steps)]
+
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on apart from the parameters: settings, step counts, moments. Numbers and
         host arrays only."""

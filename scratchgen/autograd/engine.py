@@ -16,7 +16,7 @@ import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -374,16 +374,17 @@ def _shape(x: Any) -> Any:
 
 # ---------------------------------------------------------------------------------------------------- the walk
 def walk(
-    root: Node, g: Any, create_graph: bool = False, targets: Sequence[Node] | None = None
+    root: Node, g: Any, create_graph: bool = False, targets: Set[Node] | None = None
 ) -> Iterator[tuple[Any, Any]]:
     """Carry `g` from `root` back through the graph (Eq. 0.6), and give each leaf with the gradient that reached it.
 
     With `targets`, only paths that lead to one are walked, and these are given. The gradients are to be read, not
     changed: some may be one array. With `create_graph` the rules run on Tensors, and so leave a graph of their own.
     """
-    nodes = reachable(root)
-    if targets is not None:
-        nodes = _leading_to(targets, nodes)
+    if targets is None:
+        nodes = reachable(root)
+    else:
+        nodes = _leading_to(targets, reachable(root, min((node.order for node in targets), default=0)))
     on_path = set(nodes)
     grads: dict[Node, Any] = {root: g} if root in on_path else {}
     mine: set[Node] = set()  # whose gradient is a sum made here, so that more can be added in place
@@ -424,7 +425,7 @@ def grad(output: Tensor, inputs: Any, grad_outputs: Any = None, create_graph: bo
     several = isinstance(inputs, (list, tuple))
     wanted = list(inputs) if several else [inputs]
     nodes = [node_of(x, "an input of grad") for x in wanted]
-    found = dict(walk(node_of(output), _seed(output, grad_outputs, create_graph), create_graph, nodes))
+    found = dict(walk(node_of(output), _seed(output, grad_outputs, create_graph), create_graph, set(nodes)))
     for position, node in enumerate(nodes):
         if node not in found:
             raise ValueError(f"grad: the output does not depend on inputs[{position}] (shape {node.shape})")
@@ -463,8 +464,9 @@ def _expect(value: Tensor, node: Node, name: str) -> None:
         raise ValueError(f"{name}: expected {node.dtype}{node.shape}, got {value.dtype}{value.shape}")
 
 
-def reachable(root: Node) -> list[Node]:
-    """All nodes behind `root`, oldest first. No recursion: a graph may be deeper than Python's stack."""
+def reachable(root: Node, oldest: int = 0) -> list[Node]:
+    """All nodes behind `root`, oldest first; none that was made before the `oldest`-th, since nodes depend on older
+    ones only. No recursion: a graph may be deeper than Python's stack."""
     seen, pending = {root}, [root]
     while pending:
         node = pending.pop()
@@ -474,13 +476,13 @@ def reachable(root: Node) -> list[Node]:
                 "keep the graph by passing create_graph=True the first time"
             )
         for parent, _, _ in node.edges:
-            if parent not in seen:
+            if parent not in seen and parent.order >= oldest:
                 seen.add(parent)
                 pending.append(parent)
     return sorted(seen, key=attrgetter("order"))
 
 
-def _leading_to(targets: Sequence[Node], nodes: list[Node]) -> list[Node]:
+def _leading_to(targets: Set[Node], nodes: list[Node]) -> list[Node]:
     """Those of `nodes` (oldest first) from which a target can be reached."""
     useful = set(targets)
     for node in nodes:

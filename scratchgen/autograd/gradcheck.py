@@ -154,7 +154,7 @@ def _gradients(outputs: Any, seeds: Any, nodes: list[Any], create_graph: bool = 
     else:
         y = sum(F.sum(y * v) for y, v in pairs)
         v = Tensor(np.ones_like(y.data))
-    return {node: +g for node, g in walk(y.node, v if create_graph else v.data, create_graph, nodes)}
+    return {node: +g for node, g in walk(y.node, v if create_graph else v.data, create_graph, set(nodes))}
 
 
 def _check_form(name: str, checked: dict[str, Tensor], found: dict[Node, Any], kept: dict[str, Tensor]) -> None:

@@ -11,7 +11,7 @@ from .. import functional as F
 from .init import Initializer, generator, glorot_uniform
 from .module import Module, Parameter
 
-__all__ = ["Dropout", "Embedding", "Flatten", "Linear", "Reshape"]
+__all__ = ["Dropout", "Embedding", "Flatten", "Linear", "Maxout", "Reshape"]
 
 
 class Linear(Module):
@@ -35,6 +35,31 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Any:
         return F.linear(x, self.weight, self.bias)
+
+
+class Maxout(Module):
+    """yᵢ = maxⱼ (x Wᵢⱼᵀ + bᵢⱼ): the largest of `pieces` linear functions, whose upper edge is a convex activation that
+    is learnt.  Eq. 19.4 (derivations/19-algorithm-1.md#eq-19-4)
+
+    x (N, in_features) → (N, out_features). I. Goodfellow et al., *Maxout networks*, ICML 2013.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        pieces: int,
+        *,
+        init: Initializer = glorot_uniform,
+        rng: Any = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.pieces = pieces
+        self.linear = Linear(in_features, out_features * pieces, init=init, rng=rng, dtype=dtype)
+
+    def forward(self, x: Any) -> Any:
+        y = self.linear(x)
+        return F.max(F.reshape(y, (len(x), y.shape[1] // self.pieces, self.pieces)), axis=2)
 
 
 class Embedding(Module):

@@ -7,7 +7,8 @@ attributes count as well; all in the order in which they were assigned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -98,6 +99,25 @@ class Module:
                 if (learnt or _is_buffer(value)) and id(value) not in seen:
                     seen.add(id(value))
                     yield _join(path, name), value, module
+
+    def with_parameters(self, values: Sequence[Tensor]) -> Self:
+        """The same function of other weights: a copy with `values` in the place of the parameters, in the order of
+        `parameters()`. Gradients flow into `values`; buffers are shared. Raises `ValueError` where they do not fit.
+        """
+        mine = list(self.parameters())
+        if [p.shape for p in mine] != [v.shape for v in values]:
+            expected, got = ([tuple(x.shape) for x in xs] for xs in (mine, values))
+            raise ValueError(f"{type(self).__name__}.with_parameters: expected shapes {expected}, got {got}")
+        return self._exchanged({id(p): v for p, v in zip(mine, values)})
+
+    def _exchanged(self, values: Mapping[int, Tensor]) -> Self:
+        twin = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                setattr(twin, name, value._exchanged(values))
+            elif id(value) in values:
+                setattr(twin, name, values[id(value)])
+        return twin
 
     # modes
     def train(self, mode: bool = True) -> Self:

@@ -1,7 +1,8 @@
 """The loop that all models share, threads to share its minibatches, and checkpoints that let it stop at any moment."""
 
 from .checkpoint import CheckpointError, load, save
-from .loop import Run, evaluate, train
+from .game import Players, play
+from .loop import Run, descend, evaluate, train
 from .workers import Workers
 
-__all__ = ["CheckpointError", "Run", "Workers", "evaluate", "load", "save", "train"]
+__all__ = ["CheckpointError", "Players", "Run", "Workers", "descend", "evaluate", "load", "play", "save", "train"]

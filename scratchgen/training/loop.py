@@ -27,9 +27,10 @@ from ..nn import Module
 from . import checkpoint as checkpoints
 from .workers import Loss, Workers
 
-__all__ = ["Run", "evaluate", "train"]
+__all__ = ["Run", "descend", "evaluate", "train"]
 
-Metrics = dict[str, float]
+Metrics = dict[str, Any]
+Step = Callable[["Run", Any, Sequence[Any], Workers], Metrics]
 
 
 @dataclass
@@ -84,13 +85,18 @@ def train(
     resume: bool = False,
     workers: int = 1,
     title: str = "training",
+    step: Step | None = None,
 ) -> Run:
     """Minimise `loss` over `data`, a sequence of arrays with one row per example, until `epochs` epochs are finished.
 
     `config` says what defines the run: a checkpoint of another one is refused. `workers` threads share each minibatch:
     see `Workers`, also for the models that it refuses. Raises `CheckpointError` where a checkpoint cannot be resumed,
     and `FloatingPointError`, naming step and primitive, at the first NaN or infinity.
+
+    `step(run, loss, batch, crew) -> metrics` is what happens with a minibatch: `descend`, unless something else is
+    said, as for a game of two players.
     """
+    step = step or descend
     if resume and checkpoint is None:
         raise ValueError("train: resume=True needs checkpoint=, the file to continue from")
     if resume and checkpoint is not None:
@@ -104,7 +110,8 @@ def train(
             run.model.train()
             means = _Means()
             for batch in minibatches(*data, batch_size=batch_size, rng=run.rng):
-                means.add(_step(run, loss, batch, crew), len(batch[0]))
+                means.add(step(run, loss, batch, crew), len(batch[0]))
+                run.step += 1
                 if bar.update(len(batch[0])):  # it has just been redrawn
                     bar.set_postfix_str(means.text(), refresh=False)
             run.history["train"].append(means.values())
@@ -133,23 +140,24 @@ def evaluate(model: Module, loss: Loss, data: Sequence[np.ndarray], batch_size: 
     return means.values()
 
 
-def _step(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers) -> dict[str, Any]:
-    """One step downhill on one minibatch."""
+def descend(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers, optimizer: Any = None) -> Metrics:
+    """One step downhill on one minibatch: `optimizer`, or else the run's, moves its own parameters, and no gradient of
+    others is computed. Nothing has moved where it stops at a NaN or infinity."""
+    optimizer = optimizer or run.optimizer
     before = run.rng.bit_generator.state
     with np.errstate(all="ignore"):  # a number that is not finite is looked for here, and not warned about there
-        run.optimizer.zero_grad()
-        metrics = crew.backward(loss, batch, run.rng)
-        if not (math.isfinite(backend.host_scalar(metrics["loss"])) and _finite_gradients(run.model)):
+        optimizer.zero_grad()
+        metrics = crew.backward(loss, batch, run.rng, optimizer.parameters)
+        if not (math.isfinite(backend.host_scalar(metrics["loss"])) and _finite_gradients(optimizer.parameters)):
             run.rng.bit_generator.state = before
             _stop(run, loss, batch)
-    run.optimizer.step()
-    run.step += 1
+    optimizer.step()
     return metrics
 
 
-def _finite_gradients(model: Module) -> bool:
+def _finite_gradients(parameters: Sequence[Any]) -> bool:
     """Whether every gradient is finite: a NaN or an infinity anywhere makes the sum of squares one."""
-    squares = [np.vdot(p.grad.data, p.grad.data) for p in model.parameters() if p.grad is not None]
+    squares = [np.vdot(p.grad.data, p.grad.data) for p in parameters if p.grad is not None]
     return math.isfinite(backend.host_scalar(sum(squares[1:], squares[0])))
 
 
@@ -166,21 +174,22 @@ def _stop(run: Run, loss: Loss, batch: Sequence[Any]) -> None:
 
 
 class _Means:
-    """Means of metrics over minibatches, weighted by their sizes. The sums stay on the device until they are read."""
+    """Means of metrics over minibatches, weighted by their sizes; of each over those minibatches that have it. The sums
+    stay on the device until they are read."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Any] = {}
-        self.count = 0
+        self.counts: dict[str, int] = {}
 
-    def add(self, metrics: dict[str, Any], examples: int) -> None:
+    def add(self, metrics: Metrics, examples: int) -> None:
         for name, value in metrics.items():
             self.sums[name] = self.sums.get(name, 0.0) + value * examples
-        self.count += examples
+            self.counts[name] = self.counts.get(name, 0) + examples
 
-    def values(self) -> Metrics:
+    def values(self) -> dict[str, float]:
         """Each mean as a Python number."""
         return {
-            name: (backend.host_scalar(total) if backend.is_array(total) else float(total)) / self.count
+            name: (backend.host_scalar(total) if backend.is_array(total) else float(total)) / self.counts[name]
             for name, total in self.sums.items()
         }
 

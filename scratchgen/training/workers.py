@@ -62,9 +62,12 @@ class Workers:
     def __exit__(self, *error: Any) -> None:
         self.open.close()
 
-    def backward(self, loss: Loss, batch: Sequence[Any], rng: Any) -> dict[str, Any]:
-        """Add the gradient of `loss(*batch, rng)` to every leaf's `.grad`, as `.backward()` does; returns the metrics
-        of the whole batch, the loss among them."""
+    def backward(
+        self, loss: Loss, batch: Sequence[Any], rng: Any, parameters: Sequence[Tensor] | None = None
+    ) -> dict[str, Any]:
+        """Add the gradient of `loss(*batch, rng)` to `.grad` of the `parameters`, and compute no other; None stands for
+        every leaf, as in `.backward()`. Returns the metrics of the whole batch, the loss among them."""
+        leaves = None if parameters is None else {p.node for p in parameters if p.node is not None}
         n = len(batch[0])
         cuts = [n * k // self.count for k in range(self.count + 1)]
         shares = [slice(a, b) for a, b in itertools.pairwise(cuts) if a < b]
@@ -75,7 +78,9 @@ class Workers:
             weight = (rows.stop - rows.start) / n
             with np.errstate(all="ignore"):  # that of the thread: see `train`
                 value, metrics = loss(*(x[rows] for x in batch), generator)
-                gradients: Iterable[tuple[Any, Any]] = walk(node_of(value), np.full_like(value.data, weight))
+                gradients: Iterable[tuple[Any, Any]] = walk(
+                    node_of(value), np.full_like(value.data, weight), targets=leaves
+                )
                 if len(shares) > 1:  # then it is this thread that is to walk; else each gradient is used as it comes
                     gradients = list(gradients)
             return gradients, {name: weight * number for name, number in {"loss": value.data, **metrics}.items()}

@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from . import conv_vae, convolution, engine, growth, harness, imports, memory, pixelcnn, vae
+from . import conv_vae, convolution, engine, gan, growth, harness, imports, memory, pixelcnn, vae
 
 SUBJECTS = {
     "engine": engine.run,
@@ -18,6 +18,7 @@ SUBJECTS = {
     "conv": convolution.run,
     "conv_vae": conv_vae.run,
     "pixelcnn": pixelcnn.run,
+    "gan": gan.run,
     "memory": memory.run,
     "import": imports.run,
     "growth": growth.run,

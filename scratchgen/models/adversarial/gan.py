@@ -1,0 +1,109 @@
+"""Generative adversarial networks (생성적 적대 신경망, GAN): a generator G and a discriminator D, and the game they play.
+
+    min_G max_D V(D, G) = E_{x∼p_data}[ln D(x)] + E_{z∼p_z}[ln(1 − D(G(z)))]
+
+Eq. 17.1 (derivations/17-gan-value.md#eq-17-1). A game has two losses, one for each player, each a function of both.
+`scratchgen.training.play` lets the players take turns: Algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ... import backend, nn
+from ... import functional as F
+from ...autograd import Tensor, no_grad
+from .objectives import Objective, objective_named
+
+__all__ = ["GAN"]
+
+Metrics = dict[str, Any]
+
+
+class GAN(nn.Module):
+    """G and D, what each minimises, and in what order.  Eqs. 19.1 and 19.2 (derivations/19-algorithm-1.md#eq-19-1)
+
+    | argument | says |
+    |---|---|
+    | `generator` | noise (N, `generator.latent`) → data; its `range` is (lowest, highest) |
+    | `discriminator` | data → logits (N,) |
+    | `objective` | "minimax", "non-saturating", "least squares", "wasserstein", or an `Objective` |
+    | `penalty` | None, or what D minimises as well: `R1()`, `GradientPenalty()` |
+    | `clip` | None, or c: D's weights are held in [−c, c] |
+    | `steps` | D's steps for each of G's, the k of Algorithm 1 |
+
+    I. Goodfellow et al., *Generative adversarial nets*, NeurIPS 2014 (arXiv:1406.2661). Raises `ValueError` for an
+    unknown objective, for fewer than one step, and for data that G cannot reach.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        objective: str | Objective = "non-saturating",
+        *,
+        penalty: Callable[..., Tensor] | None = None,
+        clip: float | None = None,
+        steps: int = 1,
+    ) -> None:
+        if steps < 1:
+            raise ValueError(f"GAN: steps (of D for each of G's) must be at least 1, got {steps}")
+        if clip is not None and not clip > 0:
+            raise ValueError(f"GAN: clip must be above 0, got {clip}")
+        self.generator, self.discriminator = generator, discriminator
+        self.objective = objective_named(objective) if isinstance(objective, str) else objective
+        self.penalty, self.clip, self.steps = penalty, clip, steps
+
+    def discriminator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
+        """What D minimises on data x (N, …) and as many images of G's, which are constants here."""
+        x = self._reachable(x)
+        with no_grad():
+            fake = self.generator(self.noise(len(x), rng, like=x))
+        real_logits, fake_logits = self.discriminator(x), self.discriminator(fake)
+        loss = self.objective.discriminator(real_logits, fake_logits)
+        if self.penalty is not None:
+            loss = loss + self.penalty(self.discriminator, x, fake, rng)
+        return loss, {"D": loss.data, "D(x)": _probability(real_logits), "D(G(z))": _probability(fake_logits)}
+
+    def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
+        """What G minimises: as many images as there are in x, through D."""
+        loss = self.objective.generator(self.discriminator(self.generator(self.noise(len(x), rng, like=x))))
+        return loss, {"G": loss.data}
+
+    def constrain(self) -> None:
+        """After each of D's steps: hold its weights in [−clip, clip].  Eq. 18.9
+        (derivations/18-gan-gradients.md#eq-18-9). M. Arjovsky, S. Chintala, L. Bottou, 2017 (arXiv:1701.07875)."""
+        if self.clip is not None:
+            for p in self.discriminator.parameters():
+                np.clip(p.data, -self.clip, self.clip, out=p.data)
+
+    def noise(self, n: int, rng: Any, like: Any) -> Any:
+        """z ∼ N(0, I): n rows (잠재변수)."""
+        return backend.normal(rng, (n, self.generator.latent), like=like)
+
+    def sample(self, n: int, rng: Any) -> Any:
+        """n images G(z), a raw array."""
+        like = next(iter(self.generator.parameters())).data
+        with no_grad():
+            return self.generator(self.noise(n, rng, like)).data
+
+    def _reachable(self, x: Any) -> Any:
+        """Raw x; raises `ValueError` where G could never make it."""
+        x = x.data if isinstance(x, Tensor) else x
+        low, high = self.generator.range
+        if x.size and np.isfinite(high):
+            lowest, highest = backend.host_scalar(x.min()), backend.host_scalar(x.max())
+            if not low <= lowest <= highest <= high:
+                raise ValueError(
+                    f"GAN: the data lies in [{lowest:g}, {highest:g}], but the generator makes [{low:g}, {high:g}]; "
+                    "scale the data (2x − 1 takes [0, 1] to [−1, 1]), or end the generator otherwise"
+                )
+        return x
+
+
+def _probability(logits: Tensor) -> Any:
+    """The mean of σ(a): the probability of being real, where the objective gives logits that meaning."""
+    return F.mean(F.sigmoid(logits.data))

@@ -1,0 +1,58 @@
+"""A game of two players, in the training loop: each has an optimizer and a loss, and they take turns.
+
+>>> run = Run(gan, Players(Adam(gan.discriminator.parameters()), Adam(gan.generator.parameters())), rng)
+>>> train(run, gan, [x], step=play, epochs=10)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..optim import Optimizer
+from .loop import Metrics, Run, descend
+from .workers import Workers
+
+__all__ = ["Players", "play"]
+
+
+@dataclass
+class Players:
+    """The optimizers of both players, in the place of one."""
+
+    discriminator: Optimizer
+    generator: Optimizer
+
+    def state_dict(self) -> dict[str, Any]:
+        """Both states, as "discriminator.lr" and so on."""
+        return {
+            f"{name}.{key}": value for name in vars(self) for key, value in getattr(self, name).state_dict().items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict`; raises `ValueError` where one does not fit, and then nothing has changed."""
+        before = self.discriminator.state_dict()
+        self.discriminator.load_state_dict(_part("discriminator", state))
+        try:
+            self.generator.load_state_dict(_part("generator", state))
+        except ValueError:
+            self.discriminator.load_state_dict(before)
+            raise
+
+
+def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
+    """One of D's steps on a minibatch, and after every `game.steps`-th one of G's: Algorithm 1.
+
+    Eqs. 19.1 and 19.2 (derivations/19-algorithm-1.md#eq-19-1). Each optimizer computes its own player's gradient and no
+    other, and forgets the last one first: what the lecture's listing leaves out (E13) cannot be left out here.
+    """
+    metrics = descend(run, game.discriminator_loss, batch, crew, run.optimizer.discriminator)
+    game.constrain()
+    if (run.step + 1) % game.steps == 0:
+        metrics = descend(run, game.generator_loss, batch, crew, run.optimizer.generator) | metrics
+    return metrics
+
+
+def _part(player: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.removeprefix(f"{player}."): value for key, value in state.items() if key.startswith(f"{player}.")}
