@@ -1,7 +1,8 @@
 """Weights that come with a demo: a small file for each, with the recipe that made them.
 
 --export writes such a file, --pretrained and --evaluate read it. The demo's name stands in it, so that the weights of
-one demo are not taken for those of another.
+one demo are not taken for those of another. Weights are stored in half precision (eleven bits), which halves the file;
+what a run measures after exporting are these rounded weights, so that its numbers are those of the file.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def export(path: Path, demo: str, run: training.Run, facts: Mapping[str, Any]) -> None:
-    """Write the weights of the best epoch alone, with what it took to make them: `facts["recipe"]`, and more."""
-    training.save(path, {"model": run.best}, {**facts, "best epoch": best_epoch(run)}, label(demo))
+    """Write the weights of the best epoch alone, with what it took to make them: `facts["recipe"]`, and more. Then the
+    model has them too, as they stand in the file."""
+    rounded = {name: value.astype(np.float16) for name, value in run.best.items()}
+    training.save(path, {"model": rounded}, {**facts, "best epoch": best_epoch(run)}, label(demo))
+    run.model.load_state_dict(_single(rounded))
     print(f"weights: {path} ({path.stat().st_size / 1024:.0f} KiB)")
 
 
@@ -38,7 +42,12 @@ def load(path: Path, demo: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise training.CheckpointError(f"{path}: expected a whole file of weights, as `{written}` writes it") from error
     print(f"weights: {path.name}, epoch {facts['best epoch']} of a training on {facts['data']}")
     print(f"  recipe: {json.dumps(facts['recipe'])}")
-    return parts["model"], facts
+    return _single(parts["model"]), facts
+
+
+def _single(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same numbers in single precision, in which models compute."""
+    return {name: value.astype(np.float32) for name, value in state.items()}
 
 
 def shipped(name: str) -> Path:
