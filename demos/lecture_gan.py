@@ -100,6 +100,7 @@ def what_the_slide_adds(game: Game, x: Any) -> tuple[float, float]:
     """The gradient that the slide's D step leaves in G, next to the one that G wants: (ratio of lengths, cosine).
 
     Without `detach`, loss.backward() of D goes on into G; without `zero_grad`, G's step adds what it finds there.
+    Eq. 19.3 (derivations/19-algorithm-1.md#eq-19-3)
     """
     D, G, criterion = game.D, game.G, game.criterion
     z = backend.normal(np.random.default_rng(0), (len(x), LATENT_SIZE), like=x)

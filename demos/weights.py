@@ -25,7 +25,7 @@ def export(path: Path, demo: str, run: training.Run, facts: Mapping[str, Any]) -
     """Write the weights of the best epoch alone, with what it took to make them: `facts["recipe"]`, and more. Then the
     model has them too, as they stand in the file."""
     rounded = {name: value.astype(np.float16) for name, value in run.best.items()}
-    training.save(path, {"model": rounded}, {**facts, "best epoch": best_epoch(run)}, label(demo))
+    training.save(path, {"model": rounded}, {"best epoch": best_epoch(run), **facts}, label(demo))
     run.model.load_state_dict(_single(rounded))
     print(f"weights: {path} ({path.stat().st_size / 1024:.0f} KiB)")
 

@@ -373,9 +373,7 @@ def _shape(x: Any) -> Any:
 
 
 # ---------------------------------------------------------------------------------------------------- the walk
-def walk(
-    root: Node, g: Any, create_graph: bool = False, targets: Set[Node] | None = None
-) -> Iterator[tuple[Any, Any]]:
+def walk(root: Node, g: Any, create_graph: bool = False, targets: Set[Node] | None = None) -> Iterator[tuple[Any, Any]]:
     """Carry `g` from `root` back through the graph (Eq. 0.6), and give each leaf with the gradient that reached it.
 
     With `targets`, only paths that lead to one are walked, and these are given. The gradients are to be read, not

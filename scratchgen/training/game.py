@@ -45,13 +45,26 @@ def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
     """One of D's steps on a minibatch, and after every `game.steps`-th one of G's: Algorithm 1.
 
     Eqs. 19.1 and 19.2 (derivations/19-algorithm-1.md#eq-19-1). Each optimizer computes its own player's gradient and no
-    other, and forgets the last one first: what the lecture's listing leaves out (E13) cannot be left out here.
+    other, and forgets the last one first: what the lecture's listing leaves out (E13) cannot be left out here. Raises
+    `TypeError` for a run without `Players` and for a model that is no game.
     """
+    _check(run, game)
     metrics = descend(run, game.discriminator_loss, batch, crew, run.optimizer.discriminator)
     game.constrain()
     if (run.step + 1) % game.steps == 0:
         metrics = descend(run, game.generator_loss, batch, crew, run.optimizer.generator) | metrics
     return metrics
+
+
+def _check(run: Run, game: Any) -> None:
+    if not isinstance(run.optimizer, Players):
+        raise TypeError(
+            f"play: expected Players in the run, the optimizers of D and of G, got {type(run.optimizer).__name__}"
+        )
+    parts = ("discriminator_loss", "generator_loss", "constrain", "steps")
+    missing = [part for part in parts if not hasattr(game, part)]
+    if missing:
+        raise TypeError(f"play: {type(game).__name__} is no game of two players: it lacks {', '.join(missing)}")
 
 
 def _part(player: str, state: Mapping[str, Any]) -> dict[str, Any]:

@@ -156,8 +156,14 @@ def descend(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers, optimizer
 
 
 def _finite_gradients(parameters: Sequence[Any]) -> bool:
-    """Whether every gradient is finite: a NaN or an infinity anywhere makes the sum of squares one."""
+    """Whether every gradient is finite: a NaN or an infinity anywhere makes the sum of squares one. Raises `ValueError`
+    where there is none."""
     squares = [np.vdot(p.grad.data, p.grad.data) for p in parameters if p.grad is not None]
+    if not squares:
+        raise ValueError(
+            "train: the loss depends on no parameter of the optimizer; is it the optimizer of another model, or are "
+            "those of two players exchanged?"
+        )
     return math.isfinite(backend.host_scalar(sum(squares[1:], squares[0])))
 
 

@@ -1,5 +1,6 @@
 """Every demo, whole but small: it ends, says where its pictures are, and resumes."""
 
+import json
 import os
 import re
 import subprocess
@@ -17,20 +18,28 @@ from demos import (
     classifier,
     collapse,
     compress,
+    conditional,
+    dcgan_arithmetic,
+    differences,
+    dirac_gan,
     elbo_gap,
     few_labels,
+    gan,
     latent_space,
     lecture_gan,
+    mode_collapse,
     monte_carlo,
     options,
     orderings,
+    parzen,
     pixel_distance,
     pixelcnn,
     pixelrnn,
     sampling_speed,
+    saturation,
     vae,
 )
-from scratchgen import plotting
+from scratchgen import plotting, training
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,6 +70,7 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
         "squared error",
     ),
     "lecture_gan": (lecture_gan, {"epochs": 1}, ["training", "samples"], "E13"),
+    "gan": (gan, {"epochs": 1, "hidden": 8, "latent": 3, "batch_size": 10}, ["training"], "the monitor"),
     "monte_carlo": (
         monte_carlo,
         {"epochs": 1, "hidden": 8, "latent": 3, "runs": 3, "samples": 500, "digits": 2},
@@ -108,6 +118,24 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
         {"epochs": 1, "hidden": 2, "side": 7},
         ["training", "samples"],
         "Diagonal BiLSTM − PixelCNN",
+    ),
+    "parzen": (
+        parzen,
+        {"epochs": 1, "hidden": 8, "latent": 3, "samples": 40, "validation": 40, "steps": 2},
+        ["images", "scores"],
+        "C-EVAL: k-means centroids score",
+    ),
+    "conditional": (
+        conditional,
+        {"epochs": 1, "channels": 2, "draws": 2},
+        ["samples", "few_labels"],
+        "C-COND: of the class asked for are CGAN",
+    ),
+    "dcgan_arithmetic": (
+        dcgan_arithmetic,
+        {"epochs": 1, "channels": 2, "latent": 3, "groups": 2, "size": 60},
+        ["arithmetic", "measured"],
+        "C-ARITH, thickness, pixels less z",
     ),
     "orderings": (orderings, {"epochs": 1, "seeds": 2, "side": 7}, ["orders", "orderings"], "C-ORDER"),
     "blind_spot": (
@@ -176,11 +204,126 @@ def test_elbo_gap_adds_up_and_has_nothing_to_resume(tmp_path, capsys):
         assert 5000 < (tmp_path / picture).stat().st_size < 1_000_000
 
 
+@pytest.mark.ledger("C-OSC")
+def test_dirac_gan_measures_the_eigenvalues_that_it_foretells(tmp_path, capsys):
+    """Two games, four ways to take turns; nothing is trained, so there is nothing to resume."""
+    dirac_gan.main(dirac_gan.Config(out=tmp_path, steps=20))
+    output = capsys.readouterr().out
+    rows = re.findall(r"(bilinear|Dirac-GAN) .*?(\d\.\d{6}) +(\d\.\d{6}) +([\d.]+) +([\d.]+) +(\w+)", output)
+    assert [row[5] for row in rows] == ["outwards", "round", "inwards", "inwards"] * 2
+    numbers = np.array([row[1:5] for row in rows], float)
+    np.testing.assert_allclose(numbers[:, 0], numbers[:, 1], atol=2e-5)
+    np.testing.assert_allclose(numbers[:, 2], numbers[:, 3], atol=1e-3)
+    settled = re.findall(r"([\d.]+) at η = ([\d.]+)", output)
+    assert len(settled) == 3
+    assert all(float(r2) == pytest.approx(2 * float(lr), rel=0.02) for r2, lr in settled)
+    for picture in ("dirac.png", "bilinear.png", "distances.png"):
+        assert str(tmp_path / picture) in output
+        assert (tmp_path / picture).stat().st_size > 5000
+
+
+def test_differences_know_their_errors_and_what_they_miss(tmp_path, capsys):
+    """Nothing is trained, so there is nothing to resume."""
+    differences.main(differences.Config(out=tmp_path, points=1, trials=400))
+    output = capsys.readouterr()
+    table = {name: np.array(row.split(), float) for name, row in re.findall(r"^  (\S.{17})((?: +\S+e-\d+){7})$",
+                                                                            output.out, re.MULTILINE)}  # fmt: skip
+    assert len(table) == 10
+    assert table["complex, 1e-30    "].max() < 1e-14 < table["Richardson, 2e-3  "].max() < 1e-10
+    assert table["central, 1e-5     "].max() < 1e-9 < table["forward, 1.5e-8   "].max() < 1e-5
+    assert "within ten estimated ones in 100.00% of 250 slopes" in output.out
+    assert "of float64: 0 of 7, of float32: 7 of 7" in output.out
+    for picture in ("steps.png", "trust.png"):
+        assert str(tmp_path / picture) in output.out
+        assert (tmp_path / picture).stat().st_size > 5000
+    assert output.err == ""
+
+
+@pytest.mark.ledger("C-SAT")
+def test_saturation_sees_one_gradient_vanish_and_not_the_other(tmp_path, capsys, few_images, monkeypatch):
+    """It is quicker done again than resumed."""
+    few = options.load_images(options.Options())
+    monkeypatch.setattr(saturation, "load_images", lambda config: few)
+    saturation.main(saturation.Config(out=tmp_path, trained=(1, 2), epochs=10, hidden=16, lr=2e-3))
+    output = capsys.readouterr()
+    assert "22,026" in output.out
+    rows = re.findall(r"^ +(\d+) +(\d+) epochs +(\S+) +(\S+) +(\S+)", output.out, re.MULTILINE)
+    numbers = np.array(rows, float)
+    assert numbers[:, :2].tolist() == [[g, d] for g in (1, 2) for d in (0, 1, 10)]
+    for minimax, other in (numbers[:3, 3:].T, numbers[3:, 3:].T):
+        assert minimax[2] < 0.2 * minimax[0]
+        assert other[2] > 0.5 * other[0]
+    assert (tmp_path / "saturation.png").stat().st_size > 5000
+    assert output.err == ""
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
     """Figures are made, but not written: that is what takes the time."""
     monkeypatch.setattr(plotting, "save", lambda figure, path: path)
     monkeypatch.setattr(plotting, "animate", lambda frames, columns, path, *args: path)
+    monkeypatch.setattr(plotting, "film", lambda figure, frame, count, path, *args: path)
+
+
+@pytest.fixture
+def counted_often(monkeypatch):
+    """An epoch of the ring is 10 steps."""
+    monkeypatch.setitem(mode_collapse.PROTOCOLS, "short", mode_collapse.PROTOCOLS["short"]._replace(every=10))
+
+
+@pytest.mark.ledger("C-MODE")
+def test_mode_collapse_counts_and_says_how(tmp_path, capsys, counted_often):
+    config = mode_collapse.Config(out=tmp_path, card="short", unroll=(0, 1), latents=(1, 16), seeds=2, steps=10)
+    mode_collapse.main(config)
+    output = capsys.readouterr()
+    for fact in ("radius      1.0", "std         0.05", "1, 16 dimensions", "minimax", "10 of each", "2,500", "0, 1"):
+        assert fact in output.out
+    number = r"([\d.]+)(?: ± [\d.]+)?"
+    row = rf"^(?:GAN|Unrolled, K = 1), z \d+-D +{number} +{number} +{number} +{number} +2$"
+    counted = np.array(re.findall(row, output.out, re.MULTILINE), float)
+    assert counted.shape == (4, 4)
+    assert (counted <= (8, 100, np.log(8), np.log(8))).all()
+    np.testing.assert_array_equal(counted[:, 2], counted[:, 3])  # counted once only
+    for picture in ("modes.png", "samples.png", "samples.gif"):
+        assert str(tmp_path / picture) in output.out
+        assert (tmp_path / picture).stat().st_size > 5000
+    assert output.err == ""
+
+
+@pytest.mark.parametrize("card", mode_collapse.PROTOCOLS)
+def test_every_card_of_the_ring_can_be_played(card):
+    """A step of both players, one step ahead; and nothing but numbers and names defines the run."""
+    kind = mode_collapse.Kind(card, z=3, unroll=1, seed=0)
+    assert json.loads(json.dumps(kind.identity()))["card"] == card
+    assert options.parse(mode_collapse.Config, ["--card", card]).card == card
+    run, protocol = mode_collapse.make(kind, "cpu"), mode_collapse.PROTOCOLS[card]
+    before = [p.data.copy() for p in run.model.parameters()]
+    with training.Workers(1, run.model) as crew:
+        training.play(run, run.model, [mode_collapse.ring(16, run.rng, protocol).points], crew)
+    assert all((a != p.data).any() for a, p in zip(before, run.model.parameters()))
+    run.model.eval()
+    assert mode_collapse.judge(run.model.sample(50, run.rng), protocol).counts.sum() == 50
+
+
+def test_mode_collapse_goes_on_and_collects(tmp_path, capsys, undrawn, counted_often):
+    """20 steps at once, or 10 and 10 more, or only collected; whatever stands beside them in the folder."""
+    small = {"card": "short", "unroll": (0, 1)}
+
+    def told(folder, **more):
+        mode_collapse.main(mode_collapse.Config(**small | {"out": tmp_path / folder} | more))
+        return capsys.readouterr().out.splitlines()
+
+    at_once = told("one", steps=20)
+    told("two", steps=10)
+    told("two", steps=10, seed=5, unroll=(0,))
+    assert told("two", steps=20, resume=True)[-1] == at_once[-1]
+    collected = told("two", steps=20, collect=True)
+    assert collected[0] == "short-z16-K0-seed5.npz: only 10 steps so far, left out"
+    assert collected[-1] == at_once[-1]
+    with pytest.raises(options.CheckpointError, match="no checkpoint to resume from"):
+        told("three", resume=True)
+    with pytest.raises(SystemExit, match="nothing is finished by the card 'notebook'"):
+        told("two", card="notebook", collect=True)
 
 
 @demos

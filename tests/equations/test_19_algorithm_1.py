@@ -128,13 +128,13 @@ def test_maxout_is_the_upper_edge_of_lines():
     layer = nn.Maxout(4, 3, 5, rng=rng, dtype=np.float64)
     layer.linear.bias.data[...] = rng.standard_normal(15)
     x = sg.tensor(rng.standard_normal((6, 4)), requires_grad=True)
-    w, b = layer.linear.weight.numpy().reshape(3, 5, 4), layer.linear.bias.numpy().reshape(3, 5)
-    lines = np.einsum("ijc,nc->nij", w, x.numpy()) + b
+    w, b = layer.linear.weight.numpy().reshape(5, 3, 4), layer.linear.bias.numpy().reshape(5, 3)
+    lines = np.einsum("jic,nc->nji", w, x.numpy()) + b
     y = layer(x)
-    np.testing.assert_allclose(y.numpy(), lines.max(2), rtol=1e-12)
+    np.testing.assert_allclose(y.numpy(), lines.max(1), rtol=1e-12)
     g = rng.standard_normal((6, 3))
     y.backward(g)
-    slopes = w[np.arange(3), lines.argmax(2)]  # (n, i, c)
+    slopes = w[lines.argmax(1), np.arange(3)]  # (n, i, c)
     np.testing.assert_allclose(x.grad.numpy(), np.einsum("ni,nic->nc", g, slopes), rtol=1e-12)
 
     absolute = nn.Maxout(1, 1, 2, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Generative adversarial networks (생성적 적대 신경망, GAN): a generator G and a discriminator D, and the game they play.
+"""Generative adversarial networks (생성적 적대 신경망, GAN): a generator G, a discriminator D, and the game they play.
 
     min_G max_D V(D, G) = E_{x∼p_data}[ln D(x)] + E_{z∼p_z}[ln(1 − D(G(z)))]
 
@@ -57,7 +57,7 @@ class GAN(nn.Module):
         self.objective = objective_named(objective) if isinstance(objective, str) else objective
         self.penalty, self.clip, self.steps = penalty, clip, steps
 
-    def discriminator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
+    def discriminator_loss(self, x: Any, rng: Any, /) -> tuple[Tensor, Metrics]:
         """What D minimises on data x (N, …) and as many images of G's, which are constants here."""
         x = self._reachable(x)
         with no_grad():
@@ -68,7 +68,7 @@ class GAN(nn.Module):
             loss = loss + self.penalty(self.discriminator, x, fake, rng)
         return loss, {"D": loss.data, "D(x)": _probability(real_logits), "D(G(z))": _probability(fake_logits)}
 
-    def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
+    def generator_loss(self, x: Any, rng: Any, /) -> tuple[Tensor, Metrics]:
         """What G minimises: as many images as there are in x, through D."""
         loss = self.objective.generator(self.discriminator(self.generator(self.noise(len(x), rng, like=x))))
         return loss, {"G": loss.data}

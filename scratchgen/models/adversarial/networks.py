@@ -100,14 +100,15 @@ class MaxoutDiscriminator(nn.Module):
         hidden: tuple[int, ...] = (240, 240),
         pieces: int = 5,
         dropout: tuple[float, float] = (0.0, 0.0),
+        init: Any = nn.init.glorot_uniform,
         rng: Any = None,
     ) -> None:
         rng = nn.init.generator(rng)
         sizes = (inputs, *hidden)
-        self.layers = nn.ModuleList([nn.Maxout(m, n, pieces, rng=rng) for m, n in itertools.pairwise(sizes)])
+        self.layers = nn.ModuleList([nn.Maxout(m, n, pieces, init=init, rng=rng) for m, n in itertools.pairwise(sizes)])
         dropped = [dropout[0], *(dropout[1] for _ in hidden)]
         self.dropouts = nn.ModuleList([nn.Dropout(p, rng) for p in dropped] if any(dropped) else [])
-        self.output = nn.Linear(sizes[-1], 1, rng=rng)
+        self.output = nn.Linear(sizes[-1], 1, init=init, rng=rng)
 
     def forward(self, x: Any) -> Tensor:
         for layer, dropout in itertools.zip_longest([*self.layers, self.output], self.dropouts):

@@ -100,8 +100,8 @@ class GradientPenalty:
 
 def _slopes_squared(discriminator: Any, x: Any) -> Tensor:
     """‖∇ₓ a(x)‖² for each image, as something that can be differentiated again. Images do not see each other, so the
-    gradient of the sum of all logits holds each one's own. Where x leads back to G (in an `UnrolledGAN`), it still does.
-    """
+    gradient of the sum of all logits holds each one's own. Where x leads back to G, as in an `UnrolledGAN`, it still
+    does."""
     if not isinstance(x, Tensor) or not x.requires_grad:
         x = Tensor(_raw(x))
         x.requires_grad = True

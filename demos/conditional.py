@@ -1,0 +1,325 @@
+"""GANs that know classes (조건부 GAN; S0, lines 1527–1550; claim C-COND): asked for a 3, do they draw a 3?
+
+python -m demos.conditional                 train all on the bundled digits, about 4 minutes
+python -m demos.conditional --pretrained    draw with the CGAN that comes with the demo, in seconds
+
+The four games of the lecture's figure on the same digits. CGAN and AC-GAN are told the class; InfoGAN finds classes of
+its own; the semi-supervised GAN (준지도 학습) learns to classify, from a few labels and many images without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from scratchgen import backend, nn, no_grad, optim, plotting, training
+from scratchgen import functional as F
+from scratchgen.models.adversarial import (
+    ACGAN,
+    CGAN,
+    DCDiscriminator,
+    DCGenerator,
+    DCHeads,
+    InfoGAN,
+    SemiSupervisedGAN,
+)
+from scratchgen.models.classifier import MLPClassifier
+from scratchgen.models.latent.networks import ConvEncoder
+from scratchgen.models.latent.semi_supervised import UNKNOWN, repeat_labelled
+
+from . import weights
+from .autoencoder import Judge
+from .few_labels import balanced
+from .options import Images, Options, interval, load_images, start, tell, to
+
+LATENT = 16  # numbers in z; beside the 64 of S0's listing the ten of the class are hardly heard at first
+FEW = 4  # numbers in InfoGAN's z: with many of them D reads the category from the faintest of marks
+OF_EACH = 100  # samples of each class that are judged
+SHOWN = 10  # of each class in the picture
+SHARE = 0.2  # of the semi-supervised GAN's rows have a label: they are repeated
+ALONE = 100  # steps of the network that sees labelled images alone
+SHIPPED = "CGAN, told last"  # the game whose weights --export writes
+RECIPE = ("channels", "epochs", "batch_size", "lr", "seed")
+
+
+@dataclass
+class Config(Options):
+    """Trains two CGANs, an AC-GAN, an InfoGAN and semi-supervised GANs; a classifier reads what they draw."""
+
+    epochs: Annotated[int | None, "passes over the data (default: 8 bundled, 2 with the complete MNIST)"] = None
+    batch_size: Annotated[int, "images per step"] = 50
+    lr: Annotated[float, "Adam's learning rate, for both players"] = 2e-3
+    channels: Annotated[int, "of both players at half the size; twice as many at a quarter"] = 8
+    labels: Annotated[int, "how many images the semi-supervised GAN has with their label"] = 100
+    draws: Annotated[int, "of these images, at least 2"] = 3
+    pretrained: Annotated[bool, "draw with the CGAN that comes with the demo; train the classifier alone"] = False
+    export: Annotated[Path | None, "write the weights of the trained CGAN to this file, with their recipe"] = None
+
+    NAME: ClassVar[str] = "conditional"
+    QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "channels": 4, "draws": 2}
+
+
+# ------------------------------------------------------------------------------------------------------------- training
+LATER = ("draws", "export", "groups", "labels", "pretrained", "size")  # options of what comes after a training
+
+
+def play(
+    config: Any, name: str, game: Any, arrays: tuple[np.ndarray, ...], epochs: int, slower: float = 1.0, **facts: Any
+) -> training.Run:
+    """The game as its last turn leaves it, D learning at a rate that is by the factor `slower` that of G; `facts`,
+    beside the options, define the run."""
+    game.to(config.device)
+    rates = {game.discriminator: slower * config.lr, game.generator: config.lr}
+    players = (optim.Adam(player.parameters(), rate, betas=(0.5, 0.999)) for player, rate in rates.items())
+    path = config.folder() / f"{name.lower().replace(',', '').replace(' ', '-')}.npz"
+    run = training.train(
+        training.Run(game, training.Players(*players), np.random.default_rng(config.seed)),
+        game,
+        to(config.device, *arrays),
+        epochs=epochs,
+        batch_size=config.batch_size,
+        checkpoint=path,
+        config={k: v for k, v in config.identity(model=name).items() if k not in LATER} | facts,
+        resume=config.resumes(path),
+        step=training.play,
+        title=name,
+    )
+    game.eval()
+    return run
+
+
+def export(config: Any, run: training.Run, recipe: tuple[str, ...], data: str) -> None:
+    """Write a game's weights as they are in the end: of the two losses of a game neither says which epoch was best."""
+    run.best = run.model.state_dict()
+    made = {name: value for name, value in asdict(config).items() if name in recipe} | {"epochs": run.epoch}
+    weights.export(config.export, config.NAME, run, {"recipe": made, "data": data, "best epoch": run.epoch})
+
+
+def pretrained(config: Any, name: str, build: Callable[[dict[str, Any]], Any]) -> Any:
+    """The game with the weights that come with the demo, built by their recipe."""
+    state, facts = weights.load(weights.shipped(name), config.NAME)
+    game = build(facts["recipe"])
+    game.load_state_dict(state)
+    return game.to(config.device).eval()
+
+
+class ConvClassifier(MLPClassifier):
+    """p(y|x) by two convolutions and a hundred hidden units, the features in which a `Judge` measures distances."""
+
+    def __init__(self, channels: tuple[int, int] = (8, 16), rng: Any = None) -> None:
+        convolutions = ConvEncoder((1, 28, 28), channels, rng)
+        self.hidden = nn.Sequential(convolutions, convolutions.head(100, rng))
+        self.output = nn.Linear(100, 10, rng=rng)
+
+
+def learn_judge(config: Any, images: Images) -> Judge:
+    """The classifier that reads what is made; it has the weights of its best epoch on the validation images."""
+    model = ConvClassifier(rng=np.random.default_rng(config.seed)).to(config.device)
+    path = config.folder() / "judge.npz"
+    most = 3 if images.complete else 6
+    run = training.train(
+        training.Run(model, optim.Adam(model.parameters(), lr=2e-3), np.random.default_rng(config.seed)),
+        model.loss,
+        to(config.device, *images.train),
+        validation=to(config.device, *images.validation),
+        epochs=min(config.epochs or most, most),
+        batch_size=50,
+        workers=config.workers,
+        checkpoint=path,
+        config={"seed": config.seed, "model": "judge", "data": images.name},
+        resume=config.resumes(path),
+        title="judge",
+    )
+    model.load_state_dict(run.best)
+    judge = Judge(model, images.train[0][:5000], config.device)
+    x, labels = images.test
+    right, half = interval(100.0 * (judge.reads(x)[0] == labels))
+    print(f"judge: a convolutional classifier, right about {right:.1f} ± {half:.1f} % of {len(x):,} test digits")
+    return judge
+
+
+def square(x: np.ndarray) -> np.ndarray:
+    """Rows in [0, 1] as images (N, 1, 28, 28) in [−1, 1]."""
+    return 2 * x.reshape(-1, 1, 28, 28) - 1
+
+
+def pixels(samples: Any) -> np.ndarray:
+    """Images from [−1, 1] as rows in [0, 1], on the host."""
+    return (backend.to_host(samples).reshape(len(samples), -1) + 1) / 2
+
+
+# ------------------------------------------------------------------------------------------------------- told the class
+def generator(channels: int, z: int = LATENT, rng: Any = None) -> DCGenerator:
+    """Noise of z numbers and a class behind it → images."""
+    return DCGenerator(z + 10, (channels, 2 * channels), rng=rng)
+
+
+def heads(channels: int, outputs: int = 1 + 10, rng: Any = None) -> DCHeads:
+    """Images → `outputs` answers."""
+    return DCHeads((channels, 2 * channels), outputs=outputs, rng=rng)
+
+
+def told_last(channels: int, rng: Any = None) -> CGAN:
+    """The CGAN whose D is told the class at its end."""
+    return CGAN(generator(channels, rng=rng), heads(channels, rng=rng), told_last=True)
+
+
+def told_the_class(config: Config, epochs: int, images: Images) -> dict[str, Any]:
+    """Two CGANs and an AC-GAN, trained."""
+    x, labels = images.train
+    n, rng = config.channels, np.random.default_rng(config.seed)
+    games = {
+        "CGAN": CGAN(generator(n, rng=rng), DCDiscriminator((n, 2 * n), (1 + 10, 28, 28), rng=rng)),
+        "CGAN, told last": told_last(n, rng),
+        "AC-GAN": ACGAN(generator(n, rng=rng), heads(n, rng=rng)),
+    }
+    for name, game in games.items():
+        run = play(config, name, game, (square(x), labels), epochs, data=images.name)
+        if config.export and name == SHIPPED:
+            export(config, run, RECIPE, images.name)
+    return games
+
+
+def tell_classes(config: Config, games: dict[str, Any], images: Images, judge: Judge) -> dict[str, np.ndarray]:
+    """The share of samples that are of the class asked for, and what else there is to know; a picture of each game."""
+    x, labels = images.train
+    asked = np.repeat(np.arange(10), OF_EACH)
+    shown = {"training digits": np.concatenate([x[labels == k][:SHOWN] for k in range(10)])}
+    print(f"\n{'':18}{'of the class asked for':>24}{'worst class':>14}{'variance in a class':>24}{'Fréchet d²':>13}")
+    for name, game in games.items():
+        samples = pixels(game.sample(len(asked), np.random.default_rng(config.seed), *to(config.device, asked)))
+        hits = judge.reads(samples)[0] == asked
+        by_class = [100 * hits[asked == k].mean() for k in range(10)]
+        right, half = interval(100.0 * hits)
+        worst, varied = int(np.argmin(by_class)), 100 * spread(samples, asked) / spread(x, labels)
+        print(
+            f"{name:18}{f'{right:.1f} ± {half:.1f} %':>24}{f'{worst}: {by_class[worst]:.0f} %':>14}"
+            f"{f'{varied:.0f} % of the real':>24}{judge.distance(samples):>13.1f}",
+            flush=True,
+        )
+        shown[f"{name}: {right:.1f} %"] = first_of_each(samples)
+    return shown
+
+
+def spread(x: np.ndarray, labels: np.ndarray) -> float:
+    """Var of the pixels within a class, summed over pixels, averaged over classes: 0 where each class has one image."""
+    return float(np.mean([x[labels == k].var(0).sum() for k in range(10) if (labels == k).any()]))
+
+
+def first_of_each(samples: np.ndarray) -> np.ndarray:
+    """The first few images of each class."""
+    return samples.reshape(10, OF_EACH, -1)[:, :SHOWN].reshape(10 * SHOWN, -1)
+
+
+# ------------------------------------------------------------------------------------------------------ found by itself
+def found(config: Config, epochs: int, images: Images, judge: Judge) -> np.ndarray:
+    """InfoGAN: which digits are its categories? A picture, a row for each category."""
+    n, x, rng = config.channels, images.train[0], np.random.default_rng(config.seed)
+    game = InfoGAN(generator(n, FEW, rng), heads(n, rng=rng), continuous=0)
+    play(config, "InfoGAN", game, (square(x),), epochs, slower=0.25, data=images.name)
+    category = np.repeat(np.arange(10), OF_EACH)
+    samples = pixels(game.sample(len(category), np.random.default_rng(config.seed), *to(config.device, category)))
+    read = judge.reads(samples)[0]
+    counts = np.array([np.bincount(read[category == k], minlength=10) for k in range(10)])
+    names = counts.argmax(1)
+    test, labels = images.test
+    guessed = names[backend.to_host(game.predict(*to(config.device, square(test))))]
+    told = ", ".join(f"{k}: {name} ({100 * counts[k, name] / OF_EACH:.0f} %)" for k, name in enumerate(names))
+    print(
+        f"\nInfoGAN, without a label. Its categories, each with the digit that the judge reads most often:\n  {told}\n"
+        f"  {100 * counts.max(1).sum() / len(read):.1f} % of the samples are what their category mostly is; "
+        f"{len(set(names))} digits have a category; "
+        f"{100 * (guessed == labels).mean():.1f} % of\n  {len(test):,} test digits are what the category is mostly "
+        "that D guesses for them (always the same guess: 10 %)",
+        flush=True,
+    )
+    return first_of_each(samples)
+
+
+# ------------------------------------------------------------------------------------------------------ from few labels
+def from_few_labels(config: Config, epochs: int, images: Images) -> dict[str, list[float]]:
+    """Wrong answers on test digits in %, for each draw: of the same network that sees the labelled images alone, and of
+    the semi-supervised GAN."""
+    n, x, labels = config.channels, square(images.train[0]), images.train[1]
+    (test,) = to(config.device, square(images.test[0]))
+    wrong: dict[str, list[float]] = {"labelled images alone": [], "semi-supervised GAN": []}
+    for draw in range(config.draws):
+        rng = np.random.default_rng([config.seed, draw])
+        given = balanced(labels, config.labels, rng)
+        seen = np.full(len(labels), UNKNOWN)
+        seen[given] = labels[given]
+        alone, discriminator = (heads(n, 10, np.random.default_rng([config.seed, draw])) for _ in "ab")
+        fit(config, alone, x[given], labels[given])
+        noise = DCGenerator(LATENT, (n, 2 * n), rng=rng)
+        game = SemiSupervisedGAN(noise, discriminator, feature_matching=False)
+        rows = repeat_labelled(seen, SHARE)
+        play(config, f"SGAN {draw}", game, (x[rows], seen[rows]), epochs, data=images.name, labels=config.labels)
+        with no_grad():
+            answers = (alone(test).numpy().argmax(1), backend.to_host(game.predict(test)))
+        for name, predicted in zip(wrong, answers):
+            wrong[name].append(100 * float((predicted != images.test[1]).mean()))
+    return wrong
+
+
+def fit(config: Config, model: DCHeads, x: np.ndarray, labels: np.ndarray) -> None:
+    """Minimise the cross-entropy of a few images, all of them at each step."""
+    model.to(config.device)
+    x, labels = to(config.device, x, labels)
+    optimizer = optim.Adam(model.parameters())
+    for _ in range(ALONE):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), labels).backward()
+        optimizer.step()
+    model.eval()
+
+
+# ----------------------------------------------------------------------------------------------------------------- main
+def main(config: Config) -> None:
+    """Train all, tell, draw."""
+    if config.draws < 2:
+        raise SystemExit("demos.conditional: an interval needs --draws 2 or more")
+    images = load_images(config)
+    print("claim C-COND: CGAN and AC-GAN control the class of what they draw")
+    judge = learn_judge(config, images)
+    folder, protocol = config.folder(), f"{OF_EACH} samples of each class, read by the judge; seed {config.seed}"
+    if config.pretrained:
+        game = pretrained(config, "cgan", lambda recipe: told_last(recipe["channels"]))
+        shown = tell_classes(config, {SHIPPED: game}, images, judge)
+        tell(plotting.save(plotting.comparison(shown, SHOWN, protocol), folder / "samples.png"))
+        return
+    epochs = config.epochs or (2 if images.complete else 8)
+    protocol += (
+        f"; {epochs} epochs of {len(images.train[0]):,} {images.name},\n"
+        f"minibatches of {config.batch_size}, Adam {config.lr:g} (β₁ = ½), non-saturating; "
+        f"{config.channels} and {2 * config.channels} channels, z of {LATENT}"
+    )
+    shown = tell_classes(config, told_the_class(config, epochs, images), images, judge)
+    shown["InfoGAN: a row for each category"] = found(config, epochs, images, judge)
+    wrong = from_few_labels(config, epochs, images)
+    test, summary = f"{len(images.test[0]):,} test digits", f"{config.labels} labels, {config.draws} draws of them"
+    print()
+    for name, values in wrong.items():
+        mean, half = interval(values)
+        print(f"{name:26}{mean:6.1f} ± {half:.1f} % of {test} wrong; {summary}")
+    bars = plotting.bars(
+        {name: interval(values)[0] for name, values in wrong.items()},
+        "wrong answers (%, ± 95 %)",
+        f"{summary}, among {len(images.train[0]):,} images; seed {config.seed}",
+        {name: interval(values)[1] for name, values in wrong.items()},
+    )
+    tell(
+        plotting.save(plotting.comparison(shown, SHOWN, protocol), folder / "samples.png"),
+        plotting.save(bars, folder / "few_labels.png"),
+    )
+    print(f"  Protocol: {protocol}.\n  Intervals over samples; with few labels over draws.")
+    told = ", ".join(name for name in shown if name.endswith("%"))
+    gain, half = interval([a - b for a, b in zip(*wrong.values())])
+    print(f"C-COND: of the class asked for are {told}; unlabelled images save {gain:.1f} ± {half:.1f} % errors")
+
+
+if __name__ == "__main__":
+    start(Config, main)

@@ -1,0 +1,195 @@
+"""Do the two players find each other? (S0, line 1361: "the model oscillates"; S2, lines 207–222; claim C-OSC)
+
+python -m demos.dirac_gan      a few seconds
+
+The smallest games there are: G is a number θ, D a number ψ. Each of four ways to take turns is a map of the plane; its
+eigenvalues foretell by how much a round grows or shrinks, and how far a step turns. Play, and compare. See
+derivations/20-minimax.md.
+"""
+
+from __future__ import annotations
+
+import cmath
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+from scratchgen import plotting
+from scratchgen.models.adversarial import dynamics
+from scratchgen.models.adversarial.dynamics import BILINEAR, DIRAC, NON_SATURATING, Game
+
+from .options import Options, start, tell
+
+
+@dataclass
+class Config(Options):
+    """Plays the Dirac-GAN and the bilinear game in four ways, and holds the spirals against their eigenvalues."""
+
+    lr: Annotated[float, "η, the learning rate of both players"] = 0.15
+    gamma: Annotated[float, "γ, the weight of R1"] = 0.3
+    k: Annotated[int, "how many of D's steps the unrolled G foresees"] = 5
+    steps: Annotated[int, "steps of each path"] = 150
+
+    NAME: ClassVar[str] = "dirac_gan"
+
+
+class Way(NamedTuple):
+    """A way to take turns: one step of a game, and its Jacobian at (0, 0) for c = h′(0)."""
+
+    step: Callable[[Game, Any], Any]
+    jacobian: Callable[[float], np.ndarray]
+
+
+def ways(config: Config) -> dict[str, Way]:
+    lr, gamma, k = config.lr, config.gamma, config.k
+    d = dynamics
+    return {
+        "simultaneous": Way(lambda g, s: d.simultaneous(g, s, lr), lambda c: d.simultaneous_jacobian(c, lr)),
+        "alternating": Way(lambda g, s: d.alternating(g, s, lr), lambda c: d.alternating_jacobian(c, lr)),
+        f"R1, γ = {gamma:g}": Way(
+            lambda g, s: d.simultaneous(g, s, lr, gamma), lambda c: d.simultaneous_jacobian(c, lr, gamma)
+        ),
+        f"unrolled, k = {k}": Way(lambda g, s: d.unrolled(g, s, lr, k), lambda c: d.unrolled_jacobian(c, lr, k)),
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ numbers
+NEAR = (0.03, 0.04)  # where a path begins that is to know only the neighbourhood of (0, 0)
+
+
+def compare(game: Game, way: Way, steps: int = 100) -> tuple[complex, complex]:
+    """The eigenvalue of the closed form, and that of the path."""
+    path = dynamics.play(functools.partial(way.step, game), NEAR, steps)
+    return dynamics.eigenvalues(way.jacobian(game.c))[0], dynamics.measured(path)[0]
+
+
+def show(config: Config) -> list[float]:
+    """The table; returns |λ measured − λ foretold| of each line."""
+    print(
+        f"η = {config.lr:g}; λ: from the Jacobian, and from 100 steps that begin at {NEAR}\n"
+        "  game         turns               |λ|        measured   degrees a step   measured    what it does"
+    )
+    off = []
+    for game in (BILINEAR, DIRAC):
+        for name, way in ways(config).items():
+            foretold, seen = compare(game, way)
+            off.append(abs(foretold - seen))
+            print(
+                f"  {game.name:11s}  {name:18s}  {abs(foretold):.6f}   {abs(seen):.6f}"
+                f"       {degrees(foretold):7.4f}     {degrees(seen):7.4f}    {fate(foretold)}"
+            )
+    return off
+
+
+def degrees(eigenvalue: complex) -> float:
+    return math.degrees(cmath.phase(eigenvalue))
+
+
+def fate(eigenvalue: complex) -> str:
+    """In words."""
+    growth = abs(eigenvalue)
+    if abs(growth - 1) < 1e-9:
+        return "round and round"
+    halved = abs(math.log(2) / math.log(growth))
+    return f"{'outwards: twice' if growth > 1 else 'inwards: half'} as far after {halved:,.0f} steps"
+
+
+def settled(lr: float) -> float:
+    """r² at which the non-saturating Dirac-GAN neither arrives nor departs.  Eq. 20.16
+    (derivations/20-minimax.md#eq-20-16)"""
+    rounds = round(10 * 4 * math.pi / lr)  # ten of them: a step turns by about ½η
+    path = dynamics.play(lambda s: dynamics.simultaneous(NON_SATURATING, s, lr), (1.0, 0.0), round(60 / lr**2) + rounds)
+    return float((path[-rounds:] ** 2).sum(1).mean())
+
+
+# ----------------------------------------------------------------------------------------------------------- pictures
+BEGIN = (0.8, 0.0)
+
+
+def draw_spirals(game: Game, config: Config, path: Path) -> Path:
+    title = (
+        f"{game.name}, V = h(θψ), c = {game.c:g}: {config.steps} steps with η = {config.lr:g}"
+        " (points), and the spiral of the eigenvalues (line)"
+    )
+    figure, panels = plotting.panels((3.7,) * 4, 4.3, title)
+    for axes, (name, way) in zip(panels, ways(config).items()):
+        draw_field(axes, game, way, config.lr)
+        points = dynamics.play(functools.partial(way.step, game), BEGIN, config.steps)
+        matrix = way.jacobian(game.c)
+        axes.plot(*foretold(matrix, BEGIN, config.steps).T, color="0.25", linestyle="-", linewidth=0.8)
+        axes.scatter(*points.T, s=11, c=np.arange(len(points)), cmap="plasma", linewidths=0, zorder=3)
+        axes.plot(*BEGIN, marker="o", color="none", markeredgecolor="black")
+        axes.plot(0, 0, marker="+", color="black", markersize=9)
+        eigenvalue = dynamics.eigenvalues(matrix)[0]
+        axes.set_title(f"{name}\n|λ| = {abs(eigenvalue):.4f}, {degrees(eigenvalue):.2f}° a step")
+        axes.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal", xlabel="θ (what G makes; the data is at 0)")
+    panels[0].set_ylabel("ψ (D's slope)")
+    return plotting.save(figure, path)
+
+
+def draw_field(axes: Any, game: Game, way: Way, lr: float) -> None:
+    """Where a step leads from everywhere, in units of η."""
+    grid = np.meshgrid(np.linspace(-1.5, 1.5, 13), np.linspace(-1.5, 1.5, 13))
+    moved = way.step(game, tuple(grid))
+    axes.quiver(*grid, *((after - before) / lr for after, before in zip(moved, grid)), color="0.8", width=0.004)
+
+
+def foretold(matrix: np.ndarray, begin: tuple[float, float], steps: int, between: int = 8) -> np.ndarray:
+    """Where Jᵗ leads from `begin`, t = 0 … steps in parts of 1/between: |λ|ᵗ times as far, turned by t arg λ."""
+    part = scipy.linalg.fractional_matrix_power(matrix, 1 / between).real
+    return dynamics.play(lambda s: part @ s, np.array(begin), steps * between)
+
+
+def draw_distances(config: Config, path: Path) -> Path:
+    title = f"Dirac-GAN: distance from the equilibrium, η = {config.lr:g}; measured (lines), |λ|ᵗ (dots)"
+    figure, (near, far) = plotting.panels((5.6, 5.6), 4.0, title)
+    steps = np.arange(4 * config.steps + 1)
+    for k, (name, way) in enumerate(ways(config).items()):
+        points = dynamics.play(functools.partial(way.step, DIRAC), NEAR, len(steps) - 1)
+        growth = abs(dynamics.eigenvalues(way.jacobian(DIRAC.c))[0])  # of a pair that turns
+        near.plot(steps, np.hypot(*points.T), color=f"C{k}", linestyle="-", label=name)
+        near.plot(steps, math.hypot(*NEAR) * growth**steps, color=f"C{k}", linestyle=":")
+    near.set(yscale="log", xlabel="step", ylabel="√(θ² + ψ²), from a distance of 0.05")
+    near.legend(loc="lower left")
+    for k, radius in enumerate((0.1, 2.0)):
+        for game, style in ((DIRAC, ":"), (NON_SATURATING, "-")):
+            points = dynamics.play(
+                lambda s, game=game: dynamics.simultaneous(game, s, config.lr), (radius, 0.0), 12 * config.steps
+            )
+            label = {DIRAC: "minimax", NON_SATURATING: "non-saturating"}[game]
+            far.plot(np.hypot(*points.T), color=f"C{k}", linestyle=style, label=f"{label}, from {radius:g}")
+    far.axhline(math.sqrt(2 * config.lr), color="0.3", linewidth=0.9, linestyle="--", label="√(2η)")
+    far.set(xlabel="step, simultaneous", ylabel="√(θ² + ψ²)", ylim=(0, 3))
+    far.legend(loc="upper right")
+    return plotting.save(figure, path)
+
+
+# -------------------------------------------------------------------------------------------------------------- main
+def main(config: Config) -> None:
+    """Compare, draw, and say what came out."""
+    off = show(config)
+    cycles = {lr: settled(lr) for lr in (0.05, 0.1, 0.3)}
+    pairs = ", ".join(f"{r2:.4f} at η = {lr:g}" for lr, r2 in cycles.items())
+    print(f"\nthe non-saturating Dirac-GAN, simultaneous, from (1, 0): r² settles near 2η: {pairs}")
+    folder = config.folder()
+    with plotting.style():
+        tell(
+            draw_spirals(DIRAC, config, folder / "dirac.png"),
+            draw_spirals(BILINEAR, config, folder / "bilinear.png"),
+            draw_distances(config, folder / "distances.png"),
+        )
+    print(
+        "claim C-OSC: simultaneous steps spiral outwards, alternating ones go in circles, R1 and unrolling lead home;"
+        f"\n  the spirals' eigenvalues are those of the Jacobians to {max(off[:4]):.0e} (bilinear)"
+        f" and {max(off[4:]):.0e} (Dirac-GAN)"
+    )
+
+
+if __name__ == "__main__":
+    start(Config, main)

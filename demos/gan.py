@@ -1,0 +1,310 @@
+"""A GAN on real digits (S0, lines 1275–1500): what G makes, the loss curves beside it, and what a monitor says of them.
+
+python -m demos.gan                   the lecture's networks, 64–256–784 against 784–256–1; about 2 minutes on 2 cores
+python -m demos.gan --model dcgan     convolutions
+python -m demos.gan --pretrained      pictures and numbers in seconds, from weights that come with the demo
+
+S0 shows made digits at epochs 45, 180 and 450 with the losses of D and G, and asks how one is to see the best state of
+a training. Not by the losses: they say how the players compare, and not how good both are. So a classifier counts what
+is made, and a monitor looks at all of it: see derivations/22-metrics.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+
+from scratchgen import backend, optim, plotting, training
+from scratchgen.evaluation import Card, Diagnosis, Monitor, class_shares, spread
+from scratchgen.models.adversarial import (
+    GAN,
+    R1,
+    DCDiscriminator,
+    DCGenerator,
+    GradientPenalty,
+    MLPDiscriminator,
+    MLPGenerator,
+)
+
+from .autoencoder import Judge
+from .conditional import export, learn_judge, pixels, pretrained
+from .options import Images, Options, load_images, start, tell, to
+
+PENALTIES: dict[str, Any] = {"none": None, "R1": R1(), "gradient penalty": GradientPenalty()}
+EVERY = 40  # steps between two looks of the monitor
+WINDOW = 30  # looks that a diagnosis is about
+JUDGED = 200  # samples at each look
+MEASURED = 1000  # samples behind the numbers at the end, and as many test digits
+ROWS = 8  # of samples in a picture, and columns
+FRAMES = 40  # of the film, at most
+SHOWN = (0.1, 0.4, 1.0)  # of the training: S0's epochs 45, 180 and 450
+
+
+@dataclass
+class Config(Options):
+    """Trains a GAN on digits; draws samples over the epochs beside the losses, and says how the training went."""
+
+    model: Annotated[Literal["mlp", "dcgan"], "the lecture's layers, or convolutions"] = "mlp"
+    epochs: Annotated[int | None, "passes over the data (default: 200, of a DCGAN 20; MNIST complete: 20 and 2)"] = None
+    batch_size: Annotated[int, "images per step"] = 100
+    lr: Annotated[float | None, "Adam's learning rate, for both players (default: 2e-4, of a DCGAN 1e-3)"] = None
+    latent: Annotated[int, "dimensions of z"] = 64
+    hidden: Annotated[int, "hidden units of the MLPs"] = 256
+    channels: Annotated[int, "of the DCGAN at half the size; twice as many at a quarter"] = 16
+    objective: Annotated[
+        Literal["minimax", "non-saturating", "least squares", "wasserstein"], "what the players minimise"
+    ] = "non-saturating"
+    penalty: Annotated[Literal["none", "R1", "gradient penalty"], "on D's slope"] = "none"
+    clip: Annotated[float | None, "hold D's weights in [−clip, clip]"] = None
+    steps: Annotated[int, "D's steps for each of G's"] = 1
+    pretrained: Annotated[bool, "use the weights that come with the demo instead of training"] = False
+    export: Annotated[Path | None, "write the weights to this file, small, with their recipe"] = None
+
+    NAME: ClassVar[str] = "gan"
+    QUICK: ClassVar[dict[str, Any]] = {"epochs": 20, "channels": 6}
+
+
+RECIPE = (
+    "model", "latent", "hidden", "channels", "objective", "penalty", "clip", "steps", "epochs", "batch_size", "lr",
+    "seed",
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------- training
+def make(config: Config) -> GAN:
+    rng, channels = np.random.default_rng(config.seed), (config.channels, 2 * config.channels)
+    G: Any
+    D: Any
+    if config.model == "dcgan":
+        G = DCGenerator(config.latent, channels, rng=rng)
+        D = DCDiscriminator(channels, norm=config.penalty == "none", rng=rng)
+    else:
+        G = MLPGenerator(config.latent, (config.hidden,), rng=rng)
+        D = MLPDiscriminator(hidden=(config.hidden,), rng=rng)
+    return GAN(G, D, config.objective, penalty=PENALTIES[config.penalty], clip=config.clip, steps=config.steps)
+
+
+def like(config: Config, recipe: dict[str, Any]) -> Config:
+    """The same config with the options of a recipe, whose card is shown from here on."""
+    vars(config).update(recipe)
+    return config
+
+
+def as_made(config: Config, x: np.ndarray) -> np.ndarray:
+    """Rows in [0, 1] as G makes them: in [−1, 1], of a DCGAN as images."""
+    return (2 * x - 1).reshape(-1, 1, 28, 28) if config.model == "dcgan" else 2 * x - 1
+
+
+def learn(config: Config, images: Images, judge: Judge) -> training.Run:
+    """Train; look now and then, and keep samples on the way. The looks are part of the history."""
+    gan = make(config).to(config.device)
+    (x,) = to(config.device, as_made(config, images.train[0]))
+    players = (optim.Adam(p.parameters(), config.lr, betas=(0.5, 0.999)) for p in (gan.discriminator, gan.generator))
+    run = training.Run(gan, training.Players(*players), np.random.default_rng(config.seed))
+    run.history["looks"] = []
+    path = config.folder() / f"{config.model}.npz"
+    if not config.resumes(path):
+        film(config).unlink(missing_ok=True)
+
+    def step(run: training.Run, game: GAN, batch: Sequence[Any], crew: Any) -> training.loop.Metrics:
+        metrics = training.play(run, game, batch, crew)
+        if (run.step + 1) % EVERY == 0 and "G" in metrics:
+            run.history["looks"].append(look(run, metrics, judge, x[:MEASURED]))
+        return metrics
+
+    def keep(run: training.Run) -> None:
+        if run.epoch % math.ceil(config.epochs / FRAMES) == 0 or run.epoch == config.epochs:
+            frames = frames_of(config) | {str(run.epoch): made(run.model, ROWS**2, config.seed).astype(np.float16)}
+            training.save(film(config), {"samples": frames}, {}, recipe(config))
+
+    training.train(
+        run,
+        gan,
+        [x],
+        step=step,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        workers=1 if config.model == "dcgan" else config.workers,  # batch norm sees whole minibatches
+        callbacks=[keep],
+        checkpoint=path,
+        config=recipe(config) | {"data": images.name, "workers": config.workers},
+        resume=config.resumes(path),
+        title=name(config),
+    )
+    gan.eval()
+    return run
+
+
+def made(gan: GAN, n: int, seed: int) -> np.ndarray:
+    """n samples as rows in [0, 1], always from the same z; in use mode."""
+    gan.eval()
+    samples = pixels(gan.sample(n, np.random.default_rng([seed, 2])))
+    gan.train()
+    return samples
+
+
+def recipe(config: Config) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in RECIPE if name != "epochs"}
+
+
+def film(config: Config) -> Path:
+    return config.folder() / f"{config.model}.film"
+
+
+def frames_of(config: Config) -> dict[str, np.ndarray]:
+    """The samples that were kept on the way, by their epoch."""
+    return training.load(film(config), recipe(config))[0]["samples"] if film(config).exists() else {}
+
+
+# ----------------------------------------------------------------------------------------------------------- looking
+def look(run: training.Run, metrics: dict[str, Any], judge: Judge, x: Any) -> dict[str, Any]:
+    """What a monitor is told after this step, as plain numbers; `x` is real data."""
+    gradients = [p.grad.data for p in run.optimizer.generator.parameters]
+    samples = made(run.model, JUDGED, run.step)
+    return {
+        "step": run.step + 1,
+        "metrics": {key: float(backend.host_scalar(value)) for key, value in metrics.items()},
+        "gradient": math.sqrt(sum(float(backend.host_scalar(np.vdot(g, g))) for g in gradients)),
+        "shares": class_shares(judge.reads(samples)[0], 10).shares.tolist(),
+        "spread": spread(samples, (x.reshape(len(x), -1) + 1) / 2),
+    }
+
+
+def diagnose(looks: Sequence[dict[str, Any]], step: int) -> Diagnosis:
+    """What the monitor says after that step."""
+    monitor = Monitor(WINDOW)
+    for seen in looks:
+        if seen["step"] <= step:
+            monitor.watch(**{name: value for name, value in seen.items() if name != "step"})
+    return monitor.diagnose()
+
+
+def show_numbers(config: Config, images: Images, judge: Judge, gan: GAN) -> None:
+    """What the classifier says of samples, and of as many test digits; with the protocol."""
+    samples, real = made(gan, MEASURED, config.seed), images.test[0][:MEASURED]
+    print(f"\n{'':14}{'Fréchet d²':>11}{'judge sure, %':>15}{'classes (≤ 10)':>16}{'spread':>9}")
+    for what, x in {"samples": samples, "test digits": real}.items():
+        labels, sure = judge.reads(x)
+        print(
+            f"{what:14}{judge.distance(x):11.1f}{100 * sure.mean():15.1f}{class_shares(labels, 10).effective:16.1f}"
+            f"{spread(x, real):9.2f}"
+        )
+    print(card(config, images, gan), end="\n\n")
+
+
+def card(config: Config, images: Images, gan: GAN) -> Card:
+    D, G = (sum(p.size for p in player.parameters()) for player in (gan.discriminator, gan.generator))
+    cures = [config.penalty] * (config.penalty != "none") + [f"D clipped at {config.clip}"] * (config.clip is not None)
+    return Card(
+        data=f"{images.name}, grey",
+        radius="-",
+        std="-",
+        z=f"{config.latent} dimensions, N(0, I)",
+        objective=f"{', '.join([config.objective, *cures])}; G of {G:,} and D of {D:,} weights",
+        optimizers=f"Adam, lr {config.lr:g}, β₁ 0.5, for both",
+        steps=f"{config.epochs} epochs of D's; of D's for each of G's {config.steps}",
+        batch=config.batch_size,
+        samples=f"{MEASURED:,}; distances are in the features of our own classifier: compare them with no other's",
+        seeds=config.seed,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------- pictures
+def draw(config: Config, images: Images, run: training.Run) -> list[Path]:
+    """Samples of three epochs, from the same z, beside the losses; and all of it as a film."""
+    frames = {int(epoch): x.astype(np.float32) for epoch, x in frames_of(config).items() if int(epoch) <= run.epoch}
+    shown = [min(frames, key=lambda epoch: abs(epoch - share * run.epoch)) for share in SHOWN]
+    title = f"{name(config)}, {config.objective}, {images.name}, seed {config.seed}: the same z all the time"
+    figure, (*grids, losses) = plotting.panels((2.7,) * (len(shown) + 1) + (4.6,), 3.3, title)
+    for axes, epoch in zip(grids, shown):
+        sheet(axes, frames[epoch], f"G at epoch {epoch}")
+    sheet(grids[-1], images.test[0][: ROWS**2], "test digits")
+    draw_losses(losses, config, run)
+    for epoch in shown:
+        losses.axvline(epoch, color="0.6", linewidth=0.8, linestyle=":")
+    still = plotting.save(figure, config.folder() / "training.png")
+
+    epochs = sorted(frames)
+    figure, (grid, losses) = plotting.panels((3.6, 4.8), 4.0, f"{name(config)}, seed {config.seed}")
+    picture = sheet(grid, frames[epochs[0]], "")
+    lines, marker = (
+        draw_losses(losses, config, run),
+        losses.axvline(epochs[0], color="0.6", linewidth=0.8, linestyle=":"),
+    )
+
+    def frame(i: int) -> None:
+        grid.set_title(f"G at epoch {epochs[i]}")
+        picture.set_data(plotting.tiles(frames[epochs[i]].reshape(-1, 28, 28), ROWS))
+        marker.set_xdata([epochs[i]] * 2)
+        for line, losses_so_far in zip(lines, (curve(run, key) for key in "DG")):
+            line.set_data(range(1, epochs[i] + 1), losses_so_far[: epochs[i]])
+
+    return [still, plotting.film(figure, frame, len(epochs), config.folder() / "training.gif")]
+
+
+def sheet(axes: Any, images: np.ndarray, title: str) -> Any:
+    """Images (N, 784) in rows of `ROWS`."""
+    axes.set_title(title)
+    axes.axis("off")
+    return axes.imshow(plotting.tiles(images.reshape(-1, 28, 28), ROWS), cmap="gray_r", vmin=0, vmax=1)
+
+
+def draw_losses(axes: Any, config: Config, run: training.Run) -> list[Any]:
+    """D's and G's by the epoch; and D's, in nats, where it can only guess."""
+    lines = [axes.plot(range(1, run.epoch + 1), curve(run, player), label=player)[0] for player in "DG"]
+    if config.objective in ("minimax", "non-saturating"):
+        axes.axhline(2 * math.log(2), color="C0", linewidth=0.8, linestyle=":", label="D if it only guessed")
+    axes.set(xlabel="epoch", ylabel="loss, mean over the epoch")
+    axes.locator_params(axis="x", integer=True)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    return lines
+
+
+def curve(run: training.Run, key: str) -> list[float]:
+    return [metrics[key] for metrics in run.history["train"]]
+
+
+def name(config: Config) -> str:
+    if config.model == "dcgan":
+        return f"DCGAN with {config.channels} and {2 * config.channels} channels"
+    return f"GAN {config.latent}–{config.hidden}–784"
+
+
+# -------------------------------------------------------------------------------------------------------------- main
+def main(config: Config) -> None:
+    """Train or load, measure, draw, diagnose."""
+    images, convolutional = load_images(config), config.model == "dcgan"
+    config.epochs = (
+        config.epochs
+        or {(False, False): 200, (False, True): 20, (True, False): 20, (True, True): 2}[images.complete, convolutional]
+    )
+    config.lr = config.lr or (1e-3 if convolutional else 2e-4)
+    judge = learn_judge(config, images)
+    if config.pretrained:
+        gan = pretrained(config, f"gan-{config.model}", lambda recipe: make(like(config, recipe)))
+        show_numbers(config, images, judge, gan)
+        groups = {"test digits": images.test[0][: ROWS**2], "made by G": made(gan, ROWS**2, config.seed)}
+        title = f"{name(config)}, {config.objective}, {config.epochs} epochs, seed {config.seed}"
+        tell(plotting.save(plotting.comparison(groups, ROWS, title), config.folder() / "samples.png"))
+        return
+    run = learn(config, images, judge)
+    if config.export:
+        export(config, run, RECIPE, images.name)
+    show_numbers(config, images, judge, run.model)
+    with plotting.style():
+        tell(*draw(config, images, run))
+    print(
+        f"the monitor, of the last {WINDOW} looks, {EVERY} steps apart (a G that has only begun covers few classes,"
+        " too, and looks ill):"
+    )
+    for epoch in sorted({math.ceil(share * run.epoch) for share in SHOWN[1:]}):
+        print(f"  at epoch {epoch}: {diagnose(run.history['looks'], epoch * run.step // run.epoch)}")
+
+
+if __name__ == "__main__":
+    start(Config, main)

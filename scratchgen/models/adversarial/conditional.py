@@ -1,0 +1,415 @@
+"""Generators that are told what to make, and discriminators that say what they see (조건부 GAN, conditional GAN).
+
+Four games (S0, lines 1535–1550). A class y, or a code c, is given to one player or to both, or is to be guessed by D:
+
+| game | G gets | D gets | D says |
+|---|---|---|---|
+| `CGAN` | z, y | x, y | real or fake |
+| `SemiSupervisedGAN` | z | x | which of K classes, or fake: K + 1 answers |
+| `InfoGAN` | z, c | x | real or fake; what c may have been |
+| `ACGAN` | z, y | x | real or fake; which of K classes |
+
+All train by `scratchgen.training.play`, on [x, labels], or, where there are no labels, on [x]. What G gets stands in
+one row: `generator.latent` counts z and, behind it, y as zeros and a one. The page is derivations/23-conditional.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from ... import backend, nn
+from ... import functional as F
+from ...autograd import Tensor, no_grad
+from ...distributions import Categorical, Normal
+from ..latent.semi_supervised import UNKNOWN
+from .gan import GAN, Metrics, _probability
+from .networks import DCDiscriminator, dcgan_normal
+from .objectives import Objective
+
+__all__ = ["ACGAN", "CGAN", "DCHeads", "InfoGAN", "MLPHeads", "SemiSupervisedGAN"]
+
+
+# ---------------------------------------------------------------------------- discriminators that answer more questions
+class MLPHeads(nn.Module):
+    """Rows (N, inputs) → answers (N, outputs), linear in the features of the last hidden layer: an `MLPDiscriminator`
+    for more than one question."""
+
+    def __init__(self, inputs: int = 784, hidden: tuple[int, ...] = (256,), outputs: int = 11, rng: Any = None) -> None:
+        rng = nn.init.generator(rng)
+        self.layers = nn.ModuleList([nn.Linear(m, n, rng=rng) for m, n in itertools.pairwise((inputs, *hidden))])
+        self.output = nn.Linear(hidden[-1], outputs, rng=rng)
+
+    def features(self, x: Any) -> Tensor:
+        """What the last layer sees: (N, hidden)."""
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+        return x
+
+    def forward(self, x: Any) -> Tensor:
+        return self.output(self.features(x))
+
+
+class DCHeads(DCDiscriminator):
+    """Images (N, C, H, W) → answers (N, outputs), linear in the features of a DCGAN's discriminator."""
+
+    def __init__(
+        self,
+        channels: tuple[int, int] = (64, 128),
+        shape: tuple[int, int, int] = (1, 28, 28),
+        outputs: int = 11,
+        norm: bool = True,
+        rng: Any = None,
+    ) -> None:
+        rng = nn.init.generator(rng)
+        super().__init__(channels, shape, norm, rng)
+        self.output = nn.Linear(self.width, outputs, init=dcgan_normal, rng=rng)
+
+    def forward(self, x: Any) -> Tensor:
+        return self.output(self.features(x))
+
+
+# ---------------------------------------------------------------------------------------------------- G is told a class
+class _Told(nn.Module):
+    """A network that is told the classes of its rows: to a row x is appended y, to an image a map for each class, all
+    ones or all zeros."""
+
+    def __init__(self, network: Any, ones: Any) -> None:
+        self.network, self.ones = network, ones
+
+    @property
+    def latent(self) -> int:
+        return int(self.network.latent) - self.ones.shape[1]
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.network.range
+
+    def forward(self, x: Any) -> Tensor:
+        """h(x, y).  Eq. 23.4 (derivations/23-conditional.md#eq-23-4)"""
+        maps = self.ones.reshape(*self.ones.shape, *(1 for _ in x.shape[2:]))
+        return self.network(F.concatenate([x, np.broadcast_to(maps, (*self.ones.shape, *x.shape[2:]))], 1))
+
+
+class _Picked(nn.Module):
+    """A discriminator that is told the classes at its end: a(x, y) = f₀(x) + f_y(x), f its answers (N, 1 + classes)."""
+
+    def __init__(self, network: Any, ones: Any) -> None:
+        self.network, self.ones = network, ones
+
+    def forward(self, x: Any) -> Tensor:
+        """Eq. 23.5 (derivations/23-conditional.md#eq-23-5)"""
+        answers = self.network(x)
+        return answers[:, 0] + F.sum(self.ones * answers[:, 1:], 1)
+
+
+class _Labelled(GAN):
+    """A GAN whose generator is told a class."""
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        objective: str | Objective = "non-saturating",
+        *,
+        classes: int = 10,
+        **options: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, objective, **options)
+        self.classes = classes
+        _room_for_noise(self, classes)
+
+    def ones(self, labels: Any, n: int) -> Any:
+        """The classes of n rows, as zeros and a one (n, classes); raises `ValueError` where these are no labels."""
+        _check_labels(type(self).__name__, labels, n, self.classes)
+        return F.one_hot(labels, self.classes, _like(self).dtype)
+
+    def sample(self, n: int, rng: Any, labels: Any = None) -> Any:
+        """n images, one of each class in `labels`, integers (n,): a raw array. Raises `ValueError` without labels."""
+        return GAN(_Told(self.generator, self.ones(labels, n)), self.discriminator).sample(n, rng)
+
+
+class CGAN(_Labelled):
+    """Both players are told the class y. Given the classes of a minibatch, it is a `GAN`: with pairs (x, y) for data.
+
+    Eqs. 23.1 and 23.4 (derivations/23-conditional.md#eq-23-1)
+
+    | argument | says |
+    |---|---|
+    | `generator` | rows of z and y, (N, J + classes) → data |
+    | `discriminator` | (x, y) → logits (N,): rows (N, d + classes), or images with one constant map more per class |
+    | `told_last` | D is told y at its end instead: x → (N, 1 + classes), as `MLPHeads` and `DCHeads`, Eq. 23.5 |
+
+    The others are those of `GAN`. M. Mirza, S. Osindero, *Conditional generative adversarial nets*, 2014
+    (arXiv:1411.1784); the end: T. Miyato, M. Koyama, *cGANs with projection discriminator*, ICLR 2018
+    (arXiv:1802.05637). Raises `ValueError` for missing or wrong labels.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        objective: str | Objective = "non-saturating",
+        *,
+        classes: int = 10,
+        told_last: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, objective, classes=classes, **options)
+        self.told_last = told_last
+
+    def discriminator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
+        """What D minimises on data x (N, …) of classes `labels` (N,), and on as many of G's images of the same."""
+        return self.given(labels, len(x)).discriminator_loss(x, rng)
+
+    def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
+        """What G minimises: images of the classes `labels`, before a D that is told the same."""
+        return self.given(labels, len(x)).generator_loss(x, rng)
+
+    def given(self, labels: Any, n: int) -> GAN:
+        """The game among images of these classes."""
+        ones = self.ones(labels, n)
+        discriminator = (_Picked if self.told_last else _Told)(self.discriminator, ones)
+        return GAN(_Told(self.generator, ones), discriminator, self.objective, penalty=self.penalty)
+
+
+# ---------------------------------------------------------------------------------------------- D says more than before
+class _Asked(GAN):
+    """A GAN whose discriminator is asked more than one question."""
+
+    def answers(self, x: Any) -> tuple[Tensor, Tensor]:
+        """The logit of being real (N,), and all further answers (N, …)."""
+        answers = self.discriminator(x)
+        return answers[:, 0], answers[:, 1:]
+
+    def real_or_fake(self, x: Any, fake: Any, rng: Any) -> tuple[Tensor, Metrics, Tensor, Tensor]:
+        """What a GAN's D minimises, with its metrics; and the further answers to real and to made images."""
+        (real_logits, of_real), (fake_logits, of_fake) = self.answers(x), self.answers(fake)
+        loss = self.objective.discriminator(real_logits, fake_logits)
+        if self.penalty is not None:
+            loss = loss + self.penalty(lambda x: self.answers(x)[0], x, fake, rng)
+        shown = {"D": loss.data, "D(x)": _probability(real_logits), "D(G(z))": _probability(fake_logits)}
+        return loss, shown, of_real, of_fake
+
+
+class ACGAN(_Asked, _Labelled):
+    """G is told the class; D is not, and has to say it, of real images and of G's. Both players want it said right.
+
+    Eqs. 23.6 and 23.7 (derivations/23-conditional.md#eq-23-6)
+
+    `discriminator` gives (N, 1 + classes): the logit of being real, then those of the classes (`DCHeads`, `MLPHeads`);
+    `weight` is that of −ln C(y|x), in nats, in the losses of both. A. Odena, C. Olah, J. Shlens, *Conditional image
+    synthesis with auxiliary classifier GANs*, ICML 2017 (arXiv:1610.09585). Raises `ValueError` for missing or wrong
+    labels.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        objective: str | Objective = "non-saturating",
+        *,
+        classes: int = 10,
+        weight: float = 1.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, objective, classes=classes, **options)
+        self.weight = weight
+
+    def discriminator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
+        """D's: real or fake, and which class, of x (N, …) and of as many images of G's of the same classes."""
+        x, generator = self._reachable(x), _Told(self.generator, self.ones(labels, len(x)))
+        with no_grad():
+            fake = generator(backend.normal(rng, (len(x), generator.latent), like=x))
+        loss, shown, of_real, of_fake = self.real_or_fake(x, fake, rng)
+        wrong_real, wrong_fake = F.cross_entropy(of_real, labels), F.cross_entropy(of_fake, labels)
+        return loss + self.weight * (wrong_real + wrong_fake), {**shown, "−ln C(y|x)": wrong_real.data}
+
+    def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
+        """G's: to be taken for real, and for the class that was asked for."""
+        generator = _Told(self.generator, self.ones(labels, len(x)))
+        logits, guess = self.answers(generator(backend.normal(rng, (len(x), generator.latent), like=x)))
+        loss, wrong = self.objective.generator(logits), F.cross_entropy(guess, labels)
+        return loss + self.weight * wrong, {"G": loss.data, "−ln C(y|G(z,y))": wrong.data}
+
+
+SPREAD = 0.01  # the least variance with which Q guesses a continuous code: without it, c could be known ever better
+
+
+class InfoGAN(_Asked):
+    """G is given a code c beside z, and D has to say what it was: classes are found without labels.
+
+    Eqs. 23.9–23.13 (derivations/23-conditional.md#eq-23-9)
+
+    The code is one of `classes` categories, and `continuous` numbers, uniform on [−1, 1]; it stands behind z, and
+    `generator.latent` counts all. `discriminator` gives (N, 1 + classes + 2 · continuous): the logit of being real, and
+    Q(c|x): logits of the categories, means and spreads of the numbers. `weight` is that of the bound on the mutual
+    information (상호 정보량) in the losses of both. X. Chen et al., *InfoGAN*, NIPS 2016 (arXiv:1606.03657). Raises
+    `ValueError` for fewer than two categories, and for wrong labels.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        objective: str | Objective = "non-saturating",
+        *,
+        classes: int = 10,
+        continuous: int = 2,
+        weight: float = 1.0,
+        **options: Any,
+    ) -> None:
+        if classes < 2:
+            raise ValueError(f"InfoGAN: with classes={classes} a category says nothing; expected at least 2")
+        super().__init__(generator, discriminator, objective, **options)
+        self.classes, self.continuous, self.weight = classes, continuous, weight
+        _room_for_noise(self, classes + continuous)
+
+    @property
+    def entropy(self) -> float:
+        """H(c) = ln K + C ln 2, in nats, C of them numbers uniform on [−1, 1].  Eq. 23.9
+        (derivations/23-conditional.md#eq-23-9)"""
+        return math.log(self.classes) + self.continuous * math.log(2)
+
+    def information(self, guess: Any, code: Any) -> Tensor:
+        """L_I = E[ln Q(c|x)] + H(c) ≤ I(c; x), in nats, from D's further answers (N, …) and the codes (N, …).
+
+        Eqs. 23.10 and 23.12 (derivations/23-conditional.md#eq-23-10)
+        """
+        k = self.classes
+        category = F.sum(code[:, :k] * F.log_softmax(guess[:, :k], 1), 1)
+        mean, spread = F.split(guess[:, k:], 2, axis=1)
+        numbers = F.sum(Normal(mean, F.log(SPREAD + F.softplus(spread))).log_prob(code[:, k:]), 1)
+        return F.mean(category + numbers) + self.entropy
+
+    def discriminator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
+        """D's: real or fake, and what the code of each of G's images was."""
+        x = self._reachable(x)
+        z = self.noise(len(x), rng, like=x)
+        with no_grad():
+            fake = self.generator(z)
+        loss, shown, _, guess = self.real_or_fake(x, fake, rng)
+        return loss - self.weight * self.information(guess, self._code(z)), shown
+
+    def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
+        """G's: to be taken for real, and to let its code be read."""
+        z = self.noise(len(x), rng, like=x)
+        logits, guess = self.answers(self.generator(z))
+        loss, told = self.objective.generator(logits), self.information(guess, self._code(z))
+        return loss - self.weight * told, {"G": loss.data, "I ≥": told.data}
+
+    def noise(self, n: int, rng: Any, like: Any, labels: Any = None, numbers: Any = None) -> Any:
+        """z ∼ N(0, I) and behind it the code: a category and numbers, drawn where they are not given."""
+        z = backend.normal(rng, (n, self.generator.latent - self.classes - self.continuous), like=like)
+        if labels is None:
+            labels = Categorical(np.zeros_like(like, shape=(n, self.classes))).sample(rng).data
+        if numbers is None:
+            numbers = 2 * backend.uniform(rng, (n, self.continuous), like=like) - 1
+        _check_labels("InfoGAN", labels, n, self.classes)
+        return np.concatenate([z, F.one_hot(labels, self.classes, like.dtype), numbers], axis=1)
+
+    def sample(self, n: int, rng: Any, labels: Any = None, numbers: Any = None) -> Any:
+        """n images, of the categories `labels` (n,) and with the `numbers` (n, continuous) where these are given."""
+        with no_grad():
+            return self.generator(self.noise(n, rng, _like(self), labels, numbers)).data
+
+    def predict(self, x: Any) -> Any:
+        """The category that D would guess for each image: a raw integer array (N,)."""
+        with no_grad():
+            return self.answers(x)[1][:, : self.classes].argmax(1)
+
+    def _code(self, z: Any) -> Any:
+        return z[:, z.shape[1] - self.classes - self.continuous :]
+
+
+class SemiSupervisedGAN(_Asked):
+    """D says which of K classes, or fake: K + 1 answers. A classifier that learns from images without a label as well.
+
+    Eqs. 23.14–23.18 (derivations/23-conditional.md#eq-23-14)
+
+    `discriminator` gives K logits l (N, classes), that of "fake" being fixed at 0, so that D(x) = Z/(Z + 1) with
+    Z = Σ e^l. Labels are −1 where not known. With `feature_matching` G minimises the distance of mean features,
+    for which `discriminator.features` is asked; else what a GAN's G does. T. Salimans et al., *Improved
+    techniques for training GANs*, NIPS 2016 (arXiv:1606.03498); A. Odena, 2016 (arXiv:1606.01583). Raises `ValueError`
+    for missing or wrong labels.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        objective: str | Objective = "non-saturating",
+        *,
+        classes: int = 10,
+        feature_matching: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, objective, **options)
+        self.classes, self.feature_matching = classes, feature_matching
+
+    @property
+    def whole_minibatch(self) -> str:
+        """A part of the minibatch has another mean."""
+        return "compares mean features of the whole minibatch" if self.feature_matching else ""
+
+    def answers(self, x: Any) -> tuple[Tensor, Tensor]:
+        """The logit of being real, ln Z, and the logits of the classes.  Eq. 23.15
+        (derivations/23-conditional.md#eq-23-15)"""
+        logits = self.discriminator(x)
+        return F.logsumexp(logits, 1), logits
+
+    def discriminator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
+        """D's: real or fake of all x (N, …), and the class of those whose label is known; mean over all."""
+        _check_labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
+        x = self._reachable(x)
+        with no_grad():
+            fake = self.generator(self.noise(len(x), rng, like=x))
+        loss, shown, guess, _ = self.real_or_fake(x, fake, rng)
+        known = labels != UNKNOWN
+        wrong = F.mean(F.where(known, F.cross_entropy(guess, np.where(known, labels, 0), "none"), 0.0))
+        return loss + wrong, {**shown, "classes": wrong.data}
+
+    def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
+        """G's: mean features like those of x, or to be taken for real. The labels are not used."""
+        _check_labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
+        if self.feature_matching:
+            with no_grad():
+                wanted = F.mean(self.discriminator.features(x), 0)
+            made = self.discriminator.features(self.generator(self.noise(len(x), rng, like=x)))
+            loss = F.sum(F.square(F.mean(made, 0) - wanted))
+        else:
+            loss = self.objective.generator(self.answers(self.generator(self.noise(len(x), rng, like=x)))[0])
+        return loss, {"G": loss.data}
+
+    def predict(self, x: Any) -> Any:
+        """The most probable class of each image, taken for real: a raw integer array (N,)."""
+        with no_grad():
+            return self.answers(x)[1].argmax(1)
+
+
+# --------------------------------------------------------------------------------------------------------------- checks
+def _like(gan: GAN) -> Any:
+    """An array of G's: its dtype and device."""
+    return next(iter(gan.generator.parameters())).data
+
+
+def _room_for_noise(gan: GAN, given: int) -> None:
+    if gan.generator.latent <= given:
+        raise ValueError(
+            f"{type(gan).__name__}: generator.latent counts z and the {given} numbers behind it, "
+            f"so expected more than {given}, got {gan.generator.latent}"
+        )
+
+
+def _check_labels(who: str, labels: Any, n: int, classes: int, lowest: int = 0) -> None:
+    """Raise `ValueError` unless there is one label for each of n rows."""
+    unknown = f", or {lowest} where one is not known" if lowest < 0 else ""
+    wanted = f"{who}: expected {n} labels, integers 0 … {classes - 1}{unknown}"
+    if getattr(labels, "shape", None) != (n,) or labels.dtype.kind not in "iu":
+        got = f"{labels.dtype} {tuple(labels.shape)}" if hasattr(labels, "dtype") else type(labels).__name__
+        raise ValueError(f"{wanted}, got {got}; train on [x, labels], draw with sample(n, rng, labels)")
+    if n and not (backend.host_scalar(labels.min()) >= lowest and backend.host_scalar(labels.max()) < classes):
+        raise ValueError(f"{wanted}; these go from {labels.min()} to {labels.max()}")

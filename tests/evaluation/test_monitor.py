@@ -1,0 +1,259 @@
+"""The monitor: four runs that were made ill on purpose, ten healthy ones, and each rule on its own.
+
+All runs are small GANs on one ring of 8 in the plane, 150 steps, about a second each.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+import scratchgen as sg
+from scratchgen import backend, nn, optim
+from scratchgen import functional as F
+from scratchgen.data import mixture_ring
+from scratchgen.evaluation import Diagnosis, Monitor, count_modes, spread
+from scratchgen.models.adversarial.gan import GAN
+from scratchgen.models.adversarial.networks import MLPDiscriminator, MLPGenerator
+from scratchgen.models.adversarial.objectives import R1
+
+WINDOW = 25
+
+
+def play(
+    seed,
+    objective="non-saturating",
+    rates=(1e-2, 1e-2),
+    turns=1,
+    penalty=None,
+    hidden=(32,),
+    latent=2,
+    std=0.2,
+    shift=0.0,
+):
+    """Train, and let a monitor watch every third step. `rates` are the learning rates of D and of G, `turns` D's steps
+    for each of G's; `shift` moves the ring away from where G begins."""
+    rng = np.random.default_rng(seed)
+    game = GAN(
+        MLPGenerator(latent, hidden, 2, output="linear", rng=rng),
+        MLPDiscriminator(2, hidden, rng=rng),
+        objective,
+        penalty=penalty,
+    )
+    data = mixture_ring(4000, rng, radius=2.0, std=std)
+    points, means = data.points + np.float32(shift), data.means + shift
+    d_optimizer = optim.Adam(game.discriminator.parameters(), lr=rates[0], betas=(0.5, 0.999))
+    g_optimizer = optim.Adam(game.generator.parameters(), lr=rates[1], betas=(0.5, 0.999))
+    weights, monitor = g_optimizer.parameters, Monitor(WINDOW)
+    for step in range(150):
+        for _ in range(turns):
+            x = points[rng.integers(len(points), size=64)]
+            loss, metrics = game.discriminator_loss(x, rng)
+            d_optimizer.zero_grad()
+            loss.backward()
+            d_optimizer.step()
+        loss, more = game.generator_loss(x, rng)
+        g_optimizer.zero_grad()
+        loss.backward()
+        if step % 3 == 0:
+            norm = math.sqrt(sum(float((p.grad.data**2).sum()) for p in weights))
+            samples = game.sample(200, rng)
+            shares = count_modes(samples, means, std).counts
+            monitor.watch(metrics | more, norm, shares, spread(samples, points))
+        g_optimizer.step()
+    return monitor
+
+
+ILL = {
+    "mode collapse": {"rates": (2e-4, 2e-3), "std": 0.02},  # D is too slow to drive G on
+    "oscillation": {"rates": (1e-3, 3e-3), "std": 0.02, "hidden": (32, 32)},  # D catches up, and G hops on
+    "discriminator won": {"objective": "minimax", "rates": (2e-2, 1e-4), "turns": 2, "std": 0.02, "shift": 3.0},
+    "convergence failure": {"rates": (2e-2, 1e-5), "turns": 2, "std": 0.02, "shift": 3.0},
+}
+
+
+@pytest.mark.ledger("E29", "C-CONV", "C-2v3")
+@pytest.mark.parametrize("name", ILL)
+def test_a_provoked_disease_is_named(name):
+    """E29: the run whose D is perfect is not a collapse, and the collapse is not one whose D is perfect. (Of ten seeds
+    all are named right: page 22.)"""
+    found = play(0, **ILL[name]).diagnose()
+    assert found.name == name, found
+    assert any(c.isdigit() for c in found.evidence)
+    assert found.evidence.endswith(".")
+    assert found.remedy
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_is_found_in_a_healthy_run(seed):
+    """The same ring with a gradient penalty: seven of eight modes and more."""
+    monitor = play(seed, penalty=R1(0.3))
+    found = monitor.diagnose()
+    assert found.name == "healthy", found
+    assert found.remedy == ""
+
+
+# ------------------------------------------------------------------------------------------------ each rule on its own
+EVEN = np.full(8, 1 / 8)
+
+
+def fed(records, **facts):
+    """A monitor that has seen `records` records; each fact a number, or a function of the record's number."""
+    usual = {"D": 1.386, "G": 0.693, "D(x)": 0.5, "D(G(z))": 0.5, "gradient": 1.0, "shares": EVEN, "spread": 1.0}
+    monitor = Monitor(40)
+    for t in range(records):
+        now = {name: value(t) if callable(value) else value for name, value in (usual | facts).items()}
+        metrics = {name: now.pop(name) for name in ("D", "G", "D(x)", "D(G(z))")}
+        monitor.watch(metrics, **now)
+    return monitor
+
+
+def named(records=60, **facts):
+    return fed(records, **facts).diagnose().name
+
+
+def one_of(k, n=8):
+    return np.eye(n)[k % n]
+
+
+@pytest.mark.equation("22.18", "22.19")
+def test_a_perfect_discriminator_is_two_diseases():
+    perfect = {"D": lambda t: 2 * 0.8**t, "D(x)": lambda t: 1 - 0.5 * 0.8**t, "D(G(z))": lambda t: 0.5 * 0.8**t}
+    assert named(**perfect, gradient=lambda t: 0.8**t, G=lambda t: -(0.8**t)) == "discriminator won"
+    failure = fed(60, **perfect, G=lambda t: 1 + 0.1 * t).diagnose()
+    assert failure.name == "convergence failure"
+    assert "from 1 to" in failure.evidence
+    assert named(D=0.5, **{"D(x)": 0.85, "D(G(z))": 0.2}) == "healthy"  # D is better, as it often is
+    assert named(**perfect, gradient=lambda t: 1.0 if t == 3 else 1e-3) == "convergence failure"  # one spike is nothing
+
+
+def test_a_critics_loss_is_no_sign_by_itself():
+    """WGAN: D's loss is −W, G's any number. Near 0 it says that both agree."""
+    assert named(D=-0.01, G=40.0) == "healthy"
+    assert named(D=-5.0, G=40.0, **{"D(x)": 0.97, "D(G(z))": 0.02}) == "healthy"
+    assert named(D=lambda t: -(1.5**t), G=lambda t: 1.5**t) == "convergence failure"
+
+
+@pytest.mark.parametrize("fact", ["D", "G", "gradient"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_not_finite_is_seen_at_once(fact, value):
+    found = fed(3, **{fact: lambda t: value if t == 2 else 1.0}).diagnose()
+    assert found.name == "convergence failure"
+    assert "not finite" in found.evidence
+
+
+@pytest.mark.equation("22.20")
+def test_few_modes_that_stay_are_a_collapse_and_that_change_an_oscillation():
+    two_and_three = np.array([0, 0, 0.3, 0.7, 0, 0, 0, 0, 0, 0])
+    found = fed(60, shares=two_and_three, spread=0.8).diagnose()
+    assert found.name == "mode collapse"
+    assert "as many as 1.8 of 10 modes" in found.evidence
+    assert "standard deviation" not in found.evidence
+    assert named(shares=lambda t: one_of(t // 5)) == "oscillation"
+    assert named(shares=lambda t: one_of(3 * (t % 2))) == "oscillation"
+    assert named(shares=lambda t: one_of(t // 30)) == "mode collapse"  # it has moved once: no circle
+    assert named(shares=lambda t: np.roll([8, 4, 4, 2, 2, 2, 2, 2], t)) == "healthy"  # all the time nearly all modes
+    assert named(shares=np.array([5, 5]), spread=None) == "healthy"
+    assert named(shares=np.array([9, 1]), spread=None) == "mode collapse"
+
+
+@pytest.mark.equation("22.22")
+def test_without_classes_the_spread_shows_a_collapse():
+    found = fed(60, shares=None, spread=0.05).diagnose()
+    assert found.name == "mode collapse"
+    assert "standard deviation is 5% of the data's" in found.evidence
+    assert named(shares=None, spread=0.6) == "healthy"
+    assert named(shares=None, spread=None) == "healthy"  # it was told nothing
+
+
+@pytest.mark.equation("22.21")
+def test_a_wave_of_the_loss_is_an_oscillation_and_noise_is_not():
+    rng = np.random.default_rng(0)
+    found = fed(60, G=lambda t: 0.7 + 0.5 * math.sin(t / 2)).diagnose()
+    assert found.name == "oscillation"
+    assert "swings between 0.2" in found.evidence
+    assert named(G=lambda t: 0.7 + 0.5 * math.sin(t / 2) + 0.05 * rng.standard_normal()) == "oscillation"
+    assert named(G=lambda t: 0.7 + 0.5 * rng.standard_normal()) == "healthy"  # noise, however large
+    assert named(G=lambda t: 0.7 + 0.1 * math.sin(t / 2)) == "healthy"  # too small
+    assert named(G=lambda t: 3 - 0.04 * t) == "healthy"  # getting better
+    assert named(G=lambda t: 0.7 + 0.5 * math.sin(t / 12)) == "healthy"  # not once around
+
+
+@pytest.mark.ledger("C-CONV")
+def test_a_generator_that_orbits_the_data_oscillates():
+    """The smallest game, w·b for Wasserstein's loss: G moves its whole cloud by b, D is a line of slope w. They circle
+    about the solution for ever, and the spread of the samples is right all the time."""
+    rng = np.random.default_rng(1)
+    cloud = rng.standard_normal((256, 1)).astype(np.float32)
+    place, line = nn.Parameter(np.full((1, 1), 2.0, np.float32)), nn.Parameter(np.zeros((1, 1), np.float32))
+    d_optimizer, g_optimizer = optim.SGD([line], lr=0.3), optim.SGD([place], lr=0.3)
+    monitor = Monitor(100)
+    for _ in range(150):
+        real, fake = cloud @ line, (cloud + place.detach()) @ line
+        d_loss = F.mean(fake) - F.mean(real)
+        d_optimizer.zero_grad()
+        d_loss.backward()
+        d_optimizer.step()
+        g_loss = -F.mean((cloud + place) @ line.detach())
+        g_optimizer.zero_grad()
+        g_loss.backward()
+        g_optimizer.step()
+        metrics = {
+            "D": d_loss,
+            "G": g_loss,
+            "D(x)": F.mean(F.sigmoid(real)),
+            "D(G(z))": F.mean(F.sigmoid(fake)),
+        }
+        monitor.watch(metrics, abs(place.grad.data).sum(), spread=spread(cloud + place.data, cloud))
+    found = monitor.diagnose()
+    assert found.name == "oscillation", found
+    assert "G's loss swings" in found.evidence
+
+
+# --------------------------------------------------------------------------------------------------------- being fed
+def test_only_the_last_records_count():
+    assert named(60, shares=lambda t: one_of(0) if t < 20 else EVEN) == "healthy"
+    assert named(60, shares=lambda t: EVEN if t < 20 else one_of(0)) == "mode collapse"
+
+
+def test_too_early():
+    found = fed(19, shares=one_of(0)).diagnose()
+    assert found == Diagnosis("too early", "19 records; 20 are wanted.", "")
+    assert fed(20, shares=one_of(0)).diagnose().name == "mode collapse"
+
+
+def test_metrics_may_lie_anywhere(device):
+    monitor = Monitor()
+    for _ in range(20):
+        there = {
+            name: backend.to_device(np.array(value, np.float32), device)
+            for name, value in {"D": 1.4, "G": 0.7, "D(x)": 0.5, "D(G(z))": 0.5, "accuracy": 1.0}.items()
+        }
+        there["G"] = sg.tensor(there["G"])
+        monitor.watch(there, backend.to_device(np.array(1.0), device), np.arange(1, 5), 1.0)
+    found = monitor.diagnose()
+    assert found.name == "healthy"
+    assert str(found) == f"healthy: {found.evidence}"
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match=r"the metrics lack G, D\(x\), D\(G\(z\)\); they have D"):
+        Monitor().watch({"D": 1.0}, 1.0)
+    with pytest.raises(ValueError, match="a window of 5 records is too short"):
+        Monitor(5)
+    with pytest.raises(ValueError, match=r"spread: samples \(3, 2\) and data \(3, 4\)"):
+        spread(np.zeros((3, 2)), np.ones((3, 4)))
+    with pytest.raises(ValueError, match="not all equal"):
+        spread(np.zeros((3, 2)), np.ones((3, 2)))
+
+
+@pytest.mark.equation("22.22")
+def test_the_spread(device):
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((500, 3, 4)).astype(np.float32)
+    there = backend.to_device(data, device)
+    assert spread(there, there) == pytest.approx(1)
+    assert spread(sg.tensor(0.25 * there + 7), there) == pytest.approx(0.25)
+    assert spread(np.zeros((5, 3, 4)), data) == 0
+    total = [np.trace(np.cov(a.reshape(len(a), -1).T, ddof=0)) for a in (data[:50], data)]
+    assert spread(data[:50], data) == pytest.approx(math.sqrt(total[0] / total[1]))
