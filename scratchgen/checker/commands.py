@@ -1,0 +1,144 @@
+"""`python -m scratchgen exercises | check | grade`: the checker from a command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from . import check_file
+from .exercises import EXERCISES, Exercise, Task
+from .grading import Assignment, grade
+from .messages import LANGUAGES
+from .report import HINTS, Report
+
+__all__ = ["add"]
+
+FORMATS: dict[str, Callable[[Report, float], str]] = {
+    "text": lambda report, seconds: report.text(colour=sys.stdout.isatty()) + "\n",
+    "json": lambda report, seconds: report.json(),
+    "html": lambda report, seconds: report.html(),
+    "gradescope": lambda report, seconds: report.gradescope(seconds),
+}
+UNFINISHED = '{"score": 0, "output": "the grader did not finish", "tests": []}\n'
+
+
+def add(commands: Any) -> None:
+    """The three commands, each with a function `run` (options) → exit status."""
+    exercises = commands.add_parser("exercises", help="functions of the course to write, with their contracts")
+    which = exercises.add_mutually_exclusive_group()
+    which.add_argument("--list", action="store_true", help="all of them (the default)")
+    which.add_argument("--contract", metavar="NAME", help="what one of them asks for")
+    which.add_argument("--skeleton", metavar="NAMES", help="Python to fill in, for names with commas between them")
+    exercises.set_defaults(run=_exercises)
+
+    check = commands.add_parser("check", help="judge a student's functions: right or wrong, and why")
+    check.add_argument("file", help="a Python file or a notebook")
+    check.add_argument("--only", metavar="NAME", help="one exercise (default: all that are in the file)")
+    check.add_argument("--hints", choices=HINTS, default="fix", help="how much is told")
+    check.add_argument("--lang", choices=LANGUAGES, default="en", help="English or Korean")
+    check.add_argument("--seed", type=int, default=0, help="of the inputs")
+    check.add_argument("--format", choices=FORMATS, default="text")
+    check.add_argument("--out", metavar="FILE", type=Path, help="write there: whole and valid at every moment")
+    check.set_defaults(run=_check)
+
+    grading = commands.add_parser("grade", help="judge the submissions of a class")
+    grading.add_argument("submissions", help="a folder with a file or a folder for each student")
+    grading.add_argument("--assignment", required=True, metavar="FILE", help="TOML: title, hints, [points]")
+    grading.add_argument("--out", required=True, metavar="FOLDER", help="for grades.csv and the reports")
+    grading.add_argument("--jobs", type=int, default=1, help="students at a time")
+    grading.add_argument("--secret-seed", type=int, help="other inputs than those that students can try")
+    grading.set_defaults(run=_grade)
+
+
+def _check(options: argparse.Namespace) -> int:
+    """0: all right; 1: something is wrong; 2: something could not be judged."""
+    began, write = time.perf_counter(), FORMATS[options.format]
+
+    def so_far(report: Report) -> None:
+        if options.out:
+            _write(options.out, write(report, time.perf_counter() - began))
+
+    if options.out and options.format == "gradescope":
+        _write(options.out, UNFINISHED)
+    try:
+        report = check_file(
+            options.file, options.only, seed=options.seed, hints=options.hints, language=options.lang, so_far=so_far
+        )
+    except (FileNotFoundError, ValueError) as error:
+        return _refuse(error)
+    so_far(report)
+    if not options.out:
+        sys.stdout.write(write(report, time.perf_counter() - began))
+    return report.exit_status
+
+
+def _grade(options: argparse.Namespace) -> int:
+    try:
+        assignment = Assignment.of_file(options.assignment)
+        everybody = grade(options.submissions, assignment, options.out, options.jobs, options.secret_seed)
+    except (OSError, ValueError) as error:
+        return _refuse(error)
+    print(f"{len(everybody)} students: {Path(options.out) / 'grades.csv'}, {Path(options.out) / 'misconceptions.html'}")
+    return 0
+
+
+def _exercises(options: argparse.Namespace) -> int:
+    asked = (options.skeleton or options.contract or "").split(",") if options.skeleton or options.contract else []
+    unknown = [name for name in asked if name not in EXERCISES]
+    if unknown:
+        return _refuse(ValueError(f"exercises: no {', '.join(unknown)}; there are {', '.join(EXERCISES)}"))
+    if options.skeleton:
+        print("import numpy as np\n\n\n" + "\n\n\n".join(skeleton(EXERCISES[name]) for name in asked))
+    elif options.contract:
+        print(contract(EXERCISES[options.contract]))
+    else:
+        for exercise in EXERCISES.values():
+            print(f"{exercise.name:32}{', '.join(task.name for task in exercise.tasks)}")
+    return 0
+
+
+def contract(exercise: Exercise) -> str:
+    """What is asked for."""
+    equations = ", ".join(f"Eq. {number}" for number in exercise.equations)
+    lines = [exercise.contract, f"{equations} (derivations/{exercise.page})"]
+    return "\n".join([*lines, *(f"{_signature(task)} → {', '.join(task.returns)}" for task in exercise.tasks)])
+
+
+def skeleton(exercise: Exercise) -> str:
+    """Python to fill in."""
+    equations = ", ".join(f"Eq. {number}" for number in exercise.equations)
+    told = textwrap.fill(exercise.contract, 112, subsequent_indent="    ")
+    where = f"{equations} (derivations/{exercise.page})"
+    functions = [
+        f'def {_signature(task)}:\n    """{_backward(task) if task.is_backward else told}\n\n    {where}\n    """\n'
+        f"    raise NotImplementedError  # return {', '.join(task.returns)}"
+        for task in exercise.tasks
+    ]
+    return "\n\n\n".join(functions)
+
+
+def _signature(task: Task) -> str:
+    return f"{task.name}({', '.join(task.parameters)})"
+
+
+def _backward(task: Task) -> str:
+    douts = ", ".join(task.exercise.douts)
+    given = f" from {douts}, what comes from above" if douts else " of the loss"
+    short = f"({douts}, cache)" if douts else "(cache)"
+    return f"The gradients {', '.join(task.returns)}{given}; or take {short}, with what your forward returned last."
+
+
+def _write(path: Path, text: str) -> None:
+    with files.whole(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _refuse(error: Exception) -> int:
+    print(error, file=sys.stderr)
+    return 2

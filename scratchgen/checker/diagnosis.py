@@ -1,0 +1,69 @@
+"""Why is it wrong? Each detector knows one way to be wrong, and says so only where it accounts for every number.
+
+A detector gets one wrong array in all trials, with the right answer and the inputs, and answers with an `Explanation`
+or with None. Structure comes first (shapes, zeros, a constant factor), then what the exercise knows by name (wrong
+formulas, factors, terms), then the general: a wrong input, a lost sample, a place. Known wrong formulas alone would
+explain known mistakes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .evidence import Detector, Explanation, Probe, Trial, has_shape
+from .exercises.exercise import Task
+from .formulas import added, instead, mistake, one_term, quantity, scaled_mistake, terms
+from .inputs import exchanged, indices, place, wrong_input
+from .links import links
+from .structure import constant, permutation, ratio, shape, swap, zero
+
+__all__ = ["explain"]
+
+
+@np.errstate(all="ignore")  # a wrong input may be a bad one
+def explain(task: Task, wrong: Sequence[str], trials: Sequence[Trial], probe: Probe | None = None) -> list[Explanation]:
+    """The causes of the arrays `wrong`: one that accounts for all of them if there is one, else the first of each.
+
+    `probe` calls the student's function, or is None. It is asked last, and about a hundred times.
+    """
+    if swapped := swap(task, wrong, trials):
+        return [swapped]
+    first: dict[str, Explanation] = {}
+    for detector in DETECTORS:
+        names = wrong if detector in (shape, mistake) else [n for n in wrong if has_shape(n, trials)]
+        found = {name: e for name in names if (e := detector(task, name, trials))}
+        causes = {e.cause for e in found.values() if not e.located}
+        if len(found) == len(wrong) and len(causes) == 1:
+            first = found
+            break
+        for name, explanation in found.items():
+            if name not in first or first[name].located:
+                first[name] = explanation
+        if len(first) == len(wrong) and not any(e.located for e in first.values()):
+            break
+    if probe and (rest := [n for n in wrong if n not in first or first[n].located]):
+        first |= {name: e for name, e in links(task, rest, trials, probe).items() if name not in first or not e.located}
+    return _joined([first[name] for name in wrong if name in first])
+
+
+def _joined(explanations: Sequence[Explanation]) -> list[Explanation]:
+    """Those that say the same of several arrays, as one."""
+    joined: dict[Any, Explanation] = {}
+    for e in explanations:
+        key = e.cause
+        other = joined.get(key)
+        joined[key] = (
+            e
+            if other is None
+            else Explanation(e.code, other.covers + e.covers, other.numbers + e.numbers, e.facts, e.located)
+        )
+    return list(joined.values())
+
+
+DETECTORS: tuple[Detector, ...] = (
+    shape, zero, ratio, mistake, constant, permutation, quantity, terms, scaled_mistake, added, exchanged, wrong_input,
+    one_term, instead, indices, place,
+)  # fmt: skip

@@ -1,0 +1,241 @@
+"""Wrong by something that has a name: a known wrong formula, a factor too many, a term that is missing.
+
+The names are the exercise's: its `mistakes`, `quantities` and `terms`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .evidence import (
+    ENOUGH,
+    Explanation,
+    Trial,
+    accounts,
+    alike,
+    best_factor,
+    name_number,
+    proportional,
+    quantities,
+    times_dout,
+    tolerance,
+)
+from .exercises.exercise import Arguments, Arrays, Mistake, Task, named
+from .numerics import TINY, complex_step
+from .structure import permutation, ratio
+
+__all__ = ["added", "instead", "like", "mistake", "one_term", "quantity", "scaled_mistake", "terms"]
+
+
+def mistake(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
+    """A wrong formula that the exercise knows; of its forward, the exact derivative."""
+    return _known(task, name, trials, scaled=False)
+
+
+def scaled_mistake(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
+    """A known wrong formula, times a factor: summed where its mean is known, or of the other sign."""
+    return _known(task, name, trials, scaled=True)
+
+
+def _known(task: Task, name: str, trials: Sequence[Trial], scaled: bool) -> Explanation | None:
+    """First comes one that accounts for all that was given, for what is right in it too."""
+    partial = None
+    for known in task.exercise.mistakes:
+        if scaled and not _is_all_of(task, known, trials[0]):
+            continue
+        found = proportional(name, trials, (_wrong_answer(task, known, t, name, scaled) for t in trials), task)
+        if found and found[0] != "0" and (found[0] != "1") == scaled:
+            explanation = Explanation(known.code, (name,), found[1], {"known": True, "factor": found[0]})
+            if scaled or _is_all_of(task, known, trials[0]):
+                return explanation
+            partial = partial or explanation
+    return partial
+
+
+def _wrong_answer(task: Task, known: Mistake, trial: Trial, name: str, scaled: bool) -> Any:
+    """What the wrong formula gives; None where it says nothing of this array."""
+    if formula := known.backward if task.is_backward else known.forward:
+        return _value(task, formula, trial).get(name)
+    if not task.is_backward or known.forward is None or not _goes_along(task, known.forward, trial, [name], scaled):
+        return None
+    paired = _paired(task, known.forward, trial)
+    return complex_step(paired, _inputs(task, trial), 1.0, name.removeprefix("d"))
+
+
+def _is_all_of(task: Task, known: Mistake, trial: Trial) -> bool:
+    """Whether the wrong formula, with one factor, gives all arrays of a trial."""
+    names = list(trial.given)
+    if formula := known.backward if task.is_backward else known.forward:
+        wrong = {**trial.right, **_value(task, formula, trial)}
+        if any(np.shape(wrong[n]) != trial.given[n].shape for n in names):
+            return False
+        ours, theirs = (np.concatenate([np.ravel(a[n]) for n in names]) for a in (wrong, trial.given))
+        return alike(best_factor(theirs, ours) * ours, theirs, 1e-5)
+    return known.forward is not None and _goes_along(task, known.forward, trial, names, scaled=True)
+
+
+def _value(task: Task, formula: Callable[..., Any], trial: Trial) -> Arrays:
+    not_forward = () if task.is_backward else task.exercise.douts
+    return named(formula(**{k: v for k, v in trial.arguments.items() if k not in not_forward}))
+
+
+def _goes_along(task: Task, forward: Callable[..., Any], trial: Trial, names: Sequence[str], scaled: bool) -> bool:
+    """Whether these gradients are those of another forward, or proportional to them: along two random directions, which
+    is found out in two calls, not in one for each number."""
+    inputs = _inputs(task, trial)
+    moved = {n: n.removeprefix("d") for n in names}
+    if any(x not in inputs or np.shape(inputs[x]) != trial.given[n].shape for n, x in moved.items()):
+        return False
+    above = {f"d{out}": np.shape(array) for out, array in named(forward(**inputs)).items()}
+    if any(np.shape(trial.arguments[d]) != above.get(d) for d in task.exercise.douts):
+        return False  # an output of another shape
+    rng = np.random.default_rng(0)
+    slopes, theirs, norm = [], [], np.sqrt(sum(float((trial.given[n].astype(float) ** 2).sum()) for n in names))
+    for _ in range(2):
+        along = {n: rng.standard_normal(trial.given[n].shape) for n in names}
+        there = {x: inputs[x] + 1j * TINY * along[n] for n, x in moved.items()}
+        slopes.append(np.imag(_paired(task, forward, trial)(**{**inputs, **there})) / TINY)
+        theirs.append(sum(float(np.sum(trial.given[n] * v)) for n, v in along.items()))
+    if not scaled:
+        return bool(np.abs(np.subtract(slopes, theirs)).max() <= 1e-4 * norm)
+    return bool(abs(slopes[0] * theirs[1] - slopes[1] * theirs[0]) <= 1e-4 * np.hypot(*slopes) * norm)
+
+
+def _inputs(task: Task, trial: Trial) -> Arguments:
+    return {k: v for k, v in trial.arguments.items() if k not in task.exercise.douts}
+
+
+def _paired(task: Task, forward: Callable[..., Any], trial: Trial) -> Callable[..., Any]:
+    return lambda **inputs: task.exercise.paired(named(forward(**inputs)), trial.arguments)
+
+
+def quantity(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
+    """A factor too many or too few: c · right · q^p."""
+    for label in quantities(task, trials[0]):
+        for code, power in (
+            ("EXTRA", 1.0),
+            ("MISSING", -1.0),
+            ("EXTRA", 2.0),
+            ("MISSING", -2.0),
+            ("EXTRA", 0.5),
+            ("MISSING", -0.5),
+        ):
+            found = proportional(name, trials, (_times(task, t, name, label, power) for t in trials), task)
+            if found:
+                facts = {"quantity": label, "power": abs(power), "factor": found[0]}
+                return Explanation(f"{code}_FACTOR", (name,), found[1], facts)
+    return None
+
+
+def added(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
+    """Something added to the right answer, a · right + b · q: a weight decay."""
+    for label in quantities(task, trials[0]):
+        found = _combination(task, name, trials, ([t.right[name], like(task, t, name, label)] for t in trials))
+        if found and found[0][0] != "0" and (label != "1" or found[0][0] == "1"):
+            (alpha, beta), numbers = found
+            return Explanation("ADDED", (name,), numbers, {"quantity": label, "factor": beta, "times": alpha})
+    return None
+
+
+def like(task: Task, trial: Trial, name: str, label: str) -> np.ndarray | None:
+    """A quantity in the shape of the array `name`; None where it has another."""
+    q = np.asarray(quantities(task, trial)[label], float)
+    try:
+        return np.broadcast_to(q, trial.right[name].shape) if q.ndim else None
+    except ValueError:
+        return None
+
+
+def _times(task: Task, trial: Trial, name: str, label: str, power: float) -> np.ndarray | None:
+    q = like(task, trial, name, label)
+    return None if q is None or (power < 0 and (q == 0).any()) else trial.right[name] * q**power
+
+
+def _combination(
+    task: Task, name: str, trials: Sequence[Trial], parts: Iterable[Sequence[Any]]
+) -> tuple[list[str], int] | None:
+    """given = Σ wₖ · partₖ by least squares, each weight with a name: the names, and the numbers accounted for.
+
+    Of arrays that are too small for that, a loss for one, all of a shape are fitted together.
+    """
+    columns = list(parts)
+    if any(c is None or np.shape(c) != t.given[name].shape for t, several in zip(trials, columns) for c in several):
+        return None
+    count = len(columns[0])
+    small = min(t.given[name].size for t in trials) < ENOUGH + count
+    weights, predicted = [np.zeros(count)] * len(trials), [np.zeros(())] * len(trials)
+    for key in {t.shape if small else i for i, t in enumerate(trials)}:
+        group = [i for i, t in enumerate(trials) if key == (t.shape if small else i)]
+        matrix = np.concatenate([np.stack([np.ravel(c) for c in columns[i]], 1) for i in group])
+        given = np.concatenate([trials[i].given[name].ravel() for i in group]).astype(float)
+        if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < count:
+            return None
+        w = np.linalg.lstsq(matrix, given, rcond=None)[0]
+        for i in group:
+            weights[i], predicted[i] = w, sum(a * np.asarray(c) for a, c in zip(w, columns[i]))
+    numbers = accounts(name, trials, predicted, spent=len(weights[0]))
+    if not numbers:
+        return None
+    tol = 1e3 * tolerance(trials[0].given[name])
+    labels = [label for w in np.transpose(weights) if (label := name_number(w, trials, task.exercise, tol))]
+    return (labels, numbers) if len(labels) == len(weights[0]) else None
+
+
+def terms(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
+    """A sum of which a part is missing, doubled, or has the wrong sign."""
+    parts = _terms(task, trials[0], name)
+    found = _combination(task, name, trials, (list(_terms(task, t, name).values()) for t in trials)) if parts else None
+    if found is None:
+        return None
+    off = {part: weight for part, weight in zip(parts, found[0]) if weight != "1"}
+    return Explanation("TERMS", (name,), found[1], {"weights": off}) if off else None
+
+
+def _terms(task: Task, trial: Trial, name: str) -> Mapping[str, Any]:
+    own = task.exercise.terms
+    parts: Mapping[str, Any] = trial.once("terms", lambda: own(**trial.arguments) if own else {}).get(name, {})
+    if parts or not task.is_backward or len(task.exercise.douts) < 2:
+        return parts
+    return {f"what comes from {dout}": _from_one(task, trial, dout)[name] for dout in task.exercise.douts}
+
+
+def _from_one(task: Task, trial: Trial, dout: str) -> Arrays:
+    """The right answer with all gradients from above zero but one."""
+    zeros = {d: np.zeros_like(trial.arguments[d]) for d in task.exercise.douts if d != dout}
+    return task.right({**trial.arguments, **zeros})
+
+
+def one_term(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
+    """All parts of a sum but one are right: what happened to that one?"""
+    parts = _terms(task, trials[0], name)
+    for label in parts if len(parts) >= 2 else ():
+        rest = [
+            Trial(
+                t.arguments,
+                {name: np.asarray(p[label])},
+                {name: t.given[name] - (t.right[name] - p[label])},
+                t.shape,
+                t.sizes,
+            )
+            for t in trials
+            for p in (_terms(task, t, name),)
+        ]
+        for detector in (ratio, permutation, quantity):
+            if found := detector(task, name, rest):
+                return Explanation(found.code, (name,), found.numbers, {**found.facts, "term": label})
+    return None
+
+
+def instead(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
+    """Something else that has a name, in the place of the right answer."""
+    for label in quantities(task, trials[0]):
+        if found := proportional(name, trials, (like(task, t, name, label) for t in trials), task):
+            return Explanation("INSTEAD", (name,), found[1], {"quantity": label, "factor": found[0]})
+    for dout, label in itertools.product(task.exercise.douts, quantities(task, trials[0])):
+        if found := proportional(name, trials, (times_dout(task, t, dout, label) for t in trials), task):
+            return Explanation("INSTEAD", (name,), found[1], {"quantity": f"{dout} · {label}", "factor": found[0]})
+    return None

@@ -1,0 +1,281 @@
+"""Is it right? Every function is called on inputs of three shapes, and compared with an answer that is exactly known.
+
+Exactly: the derivative of the formula that was asked for, not of the function that was handed in. Differences of the
+student's own forward would accept every pair that is wrong together, a log-variance that is read as a standard
+deviation, a mean for a sum. They are the second question, and the answers to both make four cases:
+
+| | backward = derivative of the own forward | not |
+|---|---|---|
+| forward right | right | the calculus is wrong |
+| forward wrong | one misreading, not two mistakes: look at the forward | both are |
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from .diagnosis import explain
+from .evidence import Explanation, Trial, alike
+from .exercises.exercise import Arguments, Arrays, Exercise, Task
+from .numerics import slope
+from .sandbox import Answer, Failure
+
+__all__ = ["Judged", "Note", "Output", "judge"]
+
+RIGHT, NEARLY = 1e-7, 1e-4  # relative to the largest number; between them: an epsilon under a root, most likely
+SINGLE = 2e-5  # for float32, whose own error is 3e-7 and less
+SMALLEST = 12  # numbers of an output in each shape; a smaller one is called several times: it may have several parts
+DIRECTIONS = 3
+
+
+class Student(Protocol):
+    """Whoever can be asked to run a student's function."""
+
+    @property
+    def functions(self) -> Sequence[str]: ...
+
+    def call(self, task: Task, arguments: Arguments) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Output:
+    """One array that came back, against the right one: `status` is "right", "nearly" or "wrong"."""
+
+    name: str
+    status: str
+    difference: float  # the largest, over all trials, relative to the largest right number
+    wrong: int = 0
+    total: int = 0
+    got: tuple[int, ...] = ()  # shapes, in the first trial
+    expected: tuple[int, ...] = ()
+    dtype: str = ""
+    worst: tuple[tuple[int, ...], float, float] | None = None  # index, theirs, ours
+    cosine: float | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to know that costs nothing."""
+
+    code: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is to be said of one function. `status`: "right", "wrong", or "unjudged" where there was no answer."""
+
+    task: Task
+    status: str
+    outputs: tuple[Output, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
+    notes: tuple[Note, ...] = ()
+    failure: Failure | None = None
+    consistent: bool | None = None  # a backward: the derivative of the student's own forward? None: not known
+    forward_right: bool | None = None
+    trials: int = 0
+    tried: int = 0  # explanations that were looked for
+    seconds: float = 0.0
+
+
+def judge(exercise: Exercise, student: Student, seed: int = 0) -> list[Judged]:
+    """All functions of an exercise that the student has. Raises nothing for what they do.
+
+    Inputs are drawn with `seed`, the same for everybody.
+    """
+    found: list[Judged] = []
+    for task in exercise.tasks:
+        if task.name in student.functions:
+            began = time.perf_counter()
+            judged = _judge(task, student, seed, found[0] if found else None)
+            found.append(_with(judged, seconds=time.perf_counter() - began))
+    return found
+
+
+def _judge(task: Task, student: Student, seed: int, forward: Judged | None) -> Judged:
+    arguments = list(_arguments(task, seed))
+    answers = []
+    for _, wanted in arguments:
+        answers.append(student.call(task, wanted))
+        if failure := answers[-1].failure:  # one is enough: each may cost seconds
+            return Judged(task, "unjudged", failure=failure)
+    trials = [
+        Trial(a, task.right(a), dict(answer.arrays), shape, task.exercise.sizes(shape))
+        for (shape, a), answer in zip(arguments, answers)
+    ]
+    outputs = tuple(_compare(name, trials) for name in task.returns)
+    wrong = [output.name for output in outputs if output.status == "wrong"]
+    notes = tuple(_notes(task, student, arguments, answers))
+    if not wrong:
+        notes += (*_at_kinks(task, student), *_under_stress(task, student))
+    judged = Judged(task, "wrong" if wrong else "right", outputs, notes=notes, trials=len(trials))
+    if not wrong:
+        return judged
+    explanations = _before_numbers(task, student, trials, wrong) or explain(task, wrong, trials, _probe(task, student))
+    if all(e.located for e in explanations) and any(note.code == "RANDOM" for note in notes):
+        explanations = [Explanation("RANDOM", tuple(wrong), 0)]
+    own = _is_own_derivative(task, student, trials) if task.is_backward and forward and not forward.failure else None
+    return _with(
+        judged,
+        explanations=tuple(explanations),
+        consistent=own,
+        forward_right=forward.status == "right" if forward else None,
+    )
+
+
+def _with(judged: Judged, **changes: Any) -> Judged:
+    return Judged(**{**vars(judged), **changes})
+
+
+def _arguments(task: Task, seed: int) -> Iterator[tuple[int, Arguments]]:
+    """(shape, arguments) for every call: of each shape as many as its smallest output wants."""
+    for shape in range(3):
+        rng = np.random.default_rng([seed, shape])
+        first = task.exercise.arguments(rng, shape)
+        yield shape, first
+        smallest = min((max(a.size, 1) for a in task.right(first).values()), default=1)
+        for _ in range(-(-SMALLEST // smallest) - 1):
+            yield shape, task.exercise.arguments(rng, shape)
+
+
+# ------------------------------------------------------------------------------------------------------------ comparing
+def _compare(name: str, trials: Sequence[Trial]) -> Output:
+    """One output in all trials."""
+    first, worst, total, wrong, largest = trials[0], None, 0, 0, 0.0
+    got, expected = first.given[name].shape, first.right[name].shape
+    dtype = str(first.given[name].dtype)
+    if any(t.given[name].shape != t.right[name].shape for t in trials):
+        return Output(name, "wrong", np.inf, got=got, expected=expected, dtype=dtype)
+    limit = SINGLE if first.given[name].dtype.kind == "f" and first.given[name].dtype != np.float64 else NEARLY
+    for trial in trials:
+        given, right = trial.given[name].astype(np.float64), trial.right[name].astype(np.float64)
+        if not right.size:
+            continue
+        scale = max(float(np.abs(right).max()), 1e-300)
+        with np.errstate(invalid="ignore"):
+            off = np.abs(given - right) / scale
+        off = np.where(np.isfinite(off), off, np.inf)
+        total, wrong = total + off.size, wrong + int((off > limit).sum())
+        index = tuple(map(int, np.unravel_index(int(off.argmax()), off.shape)))
+        if worst is None or off[index] > largest:
+            largest, worst = float(off[index]), (index, float(given[index]), float(right[index]))
+    status = "right" if largest <= max(RIGHT, SINGLE * (limit == SINGLE)) else "nearly" if largest <= limit else "wrong"
+    cosine = _cosine(first.given[name], first.right[name])
+    return Output(name, status, largest, wrong, total, got, expected, dtype, worst, cosine)
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> float | None:
+    lengths = float(np.linalg.norm(a.astype(float)) * np.linalg.norm(b.astype(float)))
+    return float(np.vdot(a.astype(float), b) / lengths) if 0 < lengths < np.inf else None
+
+
+# -------------------------------------------------------------------------------------------------------------- probing
+def _before_numbers(task: Task, student: Student, trials: Sequence[Trial], wrong: Sequence[str]) -> list[Explanation]:
+    """Causes that no array shows: a gradient from above that is ignored, values that are not finite."""
+    not_finite = [name for name in wrong if not all(np.isfinite(t.given[name]).all() for t in trials)]
+    if not_finite:
+        name = not_finite[0]
+        trial = next(t for t in trials if not np.isfinite(t.given[name]).all())
+        index = tuple(map(int, np.argwhere(~np.isfinite(trial.given[name]))[0]))
+        return [Explanation("NOT_FINITE", tuple(not_finite), 1, {"name": name, "index": index}, located=True)]
+    if not task.is_backward or task.exercise.is_loss:
+        return []
+    first = trials[0]
+    again = student.call(task, {**first.arguments, **{d: 2 * first.arguments[d] + 1 for d in task.exercise.douts}})
+    same = [n for n in wrong if not again.failure and np.array_equal(again.arrays[n], first.given[n])]
+    unmoved = [n for n in same if first.given[n].any()]
+    numbers = sum(int(np.count_nonzero(first.given[n])) for n in unmoved)
+    return [Explanation("DOUT_IGNORED", tuple(unmoved), numbers)] if unmoved and set(unmoved) == set(wrong) else []
+
+
+def _probe(task: Task, student: Student) -> Callable[[Arguments], Arrays | None]:
+    """The student's function, for detectors that want to ask it more."""
+
+    def probe(arguments: Arguments) -> Arrays | None:
+        answer = student.call(task, arguments)
+        return None if answer.failure else dict(answer.arrays)
+
+    return probe
+
+
+def _is_own_derivative(task: Task, student: Student, trials: Sequence[Trial]) -> bool | None:
+    """Whether the backward is the derivative of the student's own forward: in three random directions, by differences
+    that know their error.  Eq. 34.10 (derivations/34-numerical-differentiation.md#eq-34-10)"""
+    forward, trial = task.exercise.tasks[0], trials[0]
+    rng = np.random.default_rng(0)
+    inputs = {name: value for name, value in trial.arguments.items() if name not in task.exercise.douts}
+    for _ in range(DIRECTIONS):
+        along = {name.removeprefix("d"): rng.standard_normal(np.shape(g)) for name, g in trial.given.items()}
+        if any(name not in inputs or np.shape(inputs[name]) != v.shape for name, v in along.items()):
+            return None
+        failed: list[Failure] = []
+
+        def line(t: float, along: Mapping[str, Any] = along, failed: list[Failure] = failed) -> float:
+            moved = {name: inputs[name] + t * v for name, v in along.items()}
+            answer = student.call(forward, {**inputs, **moved})
+            if answer.failure:
+                failed.append(answer.failure)
+                return 0.0
+            return float(task.exercise.paired(answer.arrays, trial.arguments))
+
+        found = slope(line)
+        if failed:
+            return None
+        if not found.agrees(sum(float(np.sum(trial.given[f"d{name}"] * v)) for name, v in along.items())):
+            return False
+    return True
+
+
+def _notes(task: Task, student: Student, arguments: Sequence[tuple[int, Arguments]], answers: Any) -> Iterator[Note]:
+    """Things that cost nothing, and cost others dearly: arguments written to, own random numbers, other dtypes."""
+    first = answers[0]
+    if changed := sorted({name for a in answers for name in a.changed}):
+        yield Note("CHANGED", {"arguments": ", ".join(changed)})
+    for output, argument in first.shared[:1]:
+        yield Note("SHARED", {"output": output, "argument": argument})
+    again = student.call(task, arguments[0][1])
+    differs = not again.failure and any(not _same(again.arrays[n], first.arrays[n]) for n in first.arrays)
+    if differs or first.drew:
+        yield Note("RANDOM")
+    for name, array in first.arrays.items():
+        if array.dtype.kind in "iub" and np.asarray(task.right(arguments[0][1])[name]).dtype.kind == "f":
+            yield Note("INTEGERS", {"output": name, "dtype": str(array.dtype)})
+        elif array.dtype.kind == "f" and array.dtype != np.float64:
+            yield Note("SINGLE", {"output": name, "dtype": str(array.dtype)})
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+def _at_kinks(task: Task, student: Student) -> Iterator[Note]:
+    """Where the derivative is a convention: told, not judged."""
+    if task.exercise.kinks is not None:
+        answer, right = _elsewhere(task, student, task.exercise.kinks)
+        if off := _differing(answer, right):
+            yield Note("KINK", {"outputs": ", ".join(off)})
+
+
+def _under_stress(task: Task, student: Student) -> Iterator[Note]:
+    """Where a naive form overflows, or one that was clipped lies flat: told, not judged."""
+    if task.exercise.stress is not None:
+        answer, right = _elsewhere(task, student, task.exercise.stress)
+        finite = all(np.isfinite(a).all() for a in answer.arrays.values())
+        if not answer.failure and (off := _differing(answer, right)):
+            yield Note("STRESS" if finite else "OVERFLOW", {"outputs": ", ".join(off)})
+
+
+def _elsewhere(task: Task, student: Student, make: Callable[..., Arguments]) -> tuple[Answer, Arrays]:
+    """The student's answer at other inputs, and the right one."""
+    inputs = make(np.random.default_rng(0), task.exercise.sizes(0))
+    inputs = task.exercise.with_douts(np.random.default_rng(1), inputs)
+    return student.call(task, inputs), task.right(inputs)
+
+
+def _differing(answer: Answer, right: Arrays) -> list[str]:
+    return [n for n in right if answer.failure or not alike(answer.arrays[n], right[n], NEARLY)]

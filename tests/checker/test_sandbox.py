@@ -1,0 +1,270 @@
+"""What students' files do to a grader, and what each gets: a sentence, in time, and a grader that goes on.
+
+Every row of `HOSTILE` is a file that defines `relu_backward`, and the kind of failure it comes back as, or None where
+it can be judged all the same. (design: no student's code runs in this process; the verdict is found here.)
+"""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from scratchgen.checker.exercises import TASKS
+from scratchgen.checker.sandbox import Sandbox
+
+WALL = 1.5
+TASK = TASKS["relu_backward"]
+
+
+def body(*lines, before=""):
+    """A file in which `relu_backward` does this."""
+    return "\n".join([before, "def relu_backward(dout, x):", *(f"    {line}" for line in lines), ""])
+
+
+FORGE = "for fd in range(3, 30):\n        try: os.write(fd, {})\n        except OSError: pass"
+
+HOSTILE = {
+    "nothing comes back": (body("dout * (x > 0)"), "contract", "return"),
+    "a string": (body("return 'dx'"), "contract", "real numbers"),
+    "an array of objects": (body("return np.array([None, {}])", before="import numpy as np"), "contract", "real"),
+    "a ragged list": (body("return [[1.0], [1.0, 2.0]]"), "contract", "no array"),
+    "a generator": (body("return (v for v in x)"), "contract", "real numbers"),
+    "complex numbers": (body("return dout * (1 + 0j)"), "contract", "real numbers"),
+    "too many values": (body("return dout, x, dout"), "contract", "3 values"),
+    "another dict": (body("return {'dz': dout}"), "contract", "dx"),
+    "two gigabytes": (body("return np.zeros(1 << 28)", before="import numpy as np"), ("contract", "memory"), ""),
+    "too few parameters": ("def relu_backward(dout):\n    return dout\n", "contract", "1 arguments"),
+    "too many parameters": ("def relu_backward(a, b, c):\n    return a\n", "contract", "3 arguments"),
+    "an exception": (body("return dout * y"), "exception", "NameError"),
+    "a syntax error": ("def relu_backward(dout, x)\n    return dout\n", "exception", "SyntaxError"),
+    "an exception while loading": (body("return dout", before="1 / 0"), "exception", "ZeroDivisionError"),
+    "no function of that name": ("def relu_backwards(dout, x):\n    return dout\n", "missing", "relu_backward"),
+    "an empty file": ("", "missing", "relu_backward"),
+    "bytes that are no text": (b"\xff\xfe\x00\x01", "exception", ""),
+    "sys.exit": (body("sys.exit(0)", before="import sys"), "exit", ""),
+    "sys.exit while loading": (body("return dout", before="import sys; sys.exit(0)"), "exit", ""),
+    "os._exit": (body("os._exit(0)", before="import os"), "exit", "status 0"),
+    "KeyboardInterrupt": (body("raise KeyboardInterrupt"), "exception", "KeyboardInterrupt"),
+    "a crash": (body("ctypes.string_at(0)", before="import ctypes"), "crash", "SIGSEGV"),
+    "recursion": (body("return relu_backward(dout, x)"), "exception", "RecursionError"),
+    "an endless loop": (body("while True: pass"), "timeout", ""),
+    "a loop within a single operation": (body("return 9 ** (9 ** 9)"), ("timeout", "memory"), ""),
+    "sleep": (body("time.sleep(60)", before="import time"), "timeout", ""),
+    "a loop that catches everything": (
+        body("while True:", "    try:", "        while True: pass", "    except BaseException: pass"),
+        "timeout",
+        "",
+    ),
+    "a loop that ignores signals": (
+        body("while True: pass", before="import signal\nfor s in (signal.SIGTERM, signal.SIGXCPU, signal.SIGALRM):\n"
+             "    signal.signal(s, signal.SIG_IGN)"),
+        "timeout",
+        "",
+    ),
+    "waiting for the keyboard": (body("return input()"), ("exception", "contract"), ""),
+    "an array that does not fit": (body("return np.ones(1 << 40)", before="import numpy as np"), "memory", ""),
+    "a list that grows": (body("a = []", "while True: a.append(bytearray(1 << 20))"), ("memory", "timeout"), ""),
+    "prints without end": (body("while True: print('x' * 100000)"), ("printed", "timeout"), ""),
+    "a file of 100 MB": (
+        body("open('big', 'wb').write(bytes(100 << 20))", "return dout"),
+        ("exception", "crash"),
+        "",
+    ),
+    "many processes": (
+        body("for _ in range(30):", "    if os.fork() == 0: time.sleep(30)", "time.sleep(30)", before="import os, time"),
+        "timeout",
+        "",
+    ),
+    "a child that keeps the pipe": (
+        body("if os.fork() == 0: time.sleep(30)", "os._exit(0)", before="import os, time"),
+        "timeout",
+        "",
+    ),
+    "forged garbage": (body(FORGE.format("b'garbage' * 99"), "return dout", before="import os"), "malformed", ""),
+    "a forged header": (
+        body(FORGE.format("b'\\x10\\0\\0\\0{\"status\": \"ok\"}'"), "return dout", before="import os"),
+        "malformed",
+        "",
+    ),
+    "a forged array of a petabyte": (
+        body(
+            'h = b\'{"status": "ok", "arrays": [{"name": "dx", "dtype": "<f8", "shape": [1125899906842624]}]}\'',
+            FORGE.format("len(h).to_bytes(4, 'little') + h"),
+            "return dout",
+            before="import os",
+        ),
+        "malformed",
+        "",
+    ),
+    "a forged array of objects": (
+        body(
+            'h = b\'{"status": "ok", "arrays": [{"name": "dx", "dtype": "|O", "shape": [1]}]}\'',
+            FORGE.format("len(h).to_bytes(4, 'little') + h + bytes(8)"),
+            "return dout",
+            before="import os",
+        ),
+        "malformed",
+        "",
+    ),
+    "closes all pipes": (body("os.closerange(3, 50)", "return dout", before="import os"), ("exit", "timeout"), ""),
+    "asks for scratchgen": (body("import scratchgen", "return dout"), "exception", "ModuleNotFoundError"),
+    "looks for the reference by its frames": (
+        body("import sys", "return sys.modules['scratchgen.checker'].exercises"),
+        "exception",
+        "KeyError",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def sandbox_of(tmp_path):
+    made = []
+
+    def make(source, wall=WALL):
+        path = tmp_path / "student.py"
+        path.write_bytes(source if isinstance(source, bytes) else source.encode())
+        made.append(Sandbox.of_file(path, wall))
+        return made[-1]
+
+    yield make
+    for sandbox in made:
+        sandbox.close()
+
+
+def arguments():
+    return TASK.exercise.arguments(np.random.default_rng(0), 0)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_trouble_gets_a_sentence_in_time(name, sandbox_of):
+    source, kinds, word = HOSTILE[name]
+    sandbox = sandbox_of(source)
+    began = time.monotonic()
+    answer = sandbox.call(TASK, arguments())
+    assert time.monotonic() - began < WALL + 1
+    assert answer.failure is not None
+    assert answer.failure.kind in ((kinds,) if isinstance(kinds, str) else kinds), answer.failure
+    assert word in answer.failure.text
+    assert len(answer.failure.text) <= 300
+    assert (
+        not (sandbox._folder / "work" / "big").exists() or (sandbox._folder / "work" / "big").stat().st_size < 20 << 20
+    )
+
+
+@pytest.mark.parametrize("name", ["many processes", "a child that keeps the pipe", "an endless loop"])
+def test_nothing_keeps_running(name, sandbox_of):
+    sandbox = sandbox_of(HOSTILE[name][0])
+    group = sandbox.process.pid
+    sandbox.call(TASK, arguments())
+    sandbox.close()
+    deadline = time.monotonic() + 2
+    while _alive(group) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _alive(group)
+
+
+def _alive(group):
+    """Whether a process of that group runs; a dead one that nobody has asked after does not count."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat") as file:
+                    state, _, its_group = file.read().rpartition(")")[2].split()[:3]
+            except OSError:
+                continue
+            if int(its_group) == group and state not in "ZX":
+                return True
+    return False
+
+
+def test_a_process_that_died_is_started_again(sandbox_of):
+    sandbox = sandbox_of(
+        "import os\ndef relu_forward(x):\n    os._exit(3)\n" + body("return dout * (x > 0)", before="")
+    )
+    given = arguments()
+    assert sandbox.call(TASKS["relu_forward"], given).failure.kind == "exit"
+    answer = sandbox.call(TASK, given)
+    np.testing.assert_array_equal(answer.arrays["dx"], given["dout"] * (given["x"] > 0))
+    assert sandbox.call(TASKS["relu_forward"], given).failure.kind == "exit"
+
+
+@pytest.mark.parametrize(
+    ("lines", "before"),
+    [
+        (["return LyingArray(dout * 0)"], "import numpy as np\nclass LyingArray(np.ndarray):\n    pass"),
+        (["np.array_equal = np.allclose = lambda *a, **k: True", "return dout * 0"], "import numpy as np"),
+        (["np.ndarray.__eq__ = lambda *a: True", "return dout * 0"], "import numpy as np"),
+    ],
+    ids=["subclass", "numpy's comparisons", "numpy's arrays"],
+)
+def test_the_verdict_is_found_elsewhere(lines, before, sandbox_of):
+    """Whatever a student does to NumPy, they do to their own."""
+    answer = sandbox_of(body(*lines, before=before)).call(TASK, arguments())
+    assert answer.failure is not None or not answer.arrays["dx"].any()
+    assert np.array_equal([1], [2]) is False
+
+
+def test_what_a_call_does_besides_is_told(sandbox_of):
+    given = arguments()
+    before = given["dout"].copy()
+    answer = sandbox_of(body("dout *= x > 0", "return dout")).call(TASK, given)
+    assert answer.changed == ["dout"]
+    assert answer.shared == [["dx", "dout"]]
+    np.testing.assert_array_equal(given["dout"], before)
+    answer = sandbox_of(body("return np.random.rand(*x.shape)", before="import numpy as np")).call(TASK, given)
+    assert answer.drew
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_arrays_arrive_as_they_are(order, dtype, sandbox_of):
+    given = {name: np.asarray(value, dtype, order=order) for name, value in arguments().items()}
+    sandbox = sandbox_of(body(f"assert x.flags.c_contiguous == ({order!r} == 'C')", "return dout * (x > 0)"))
+    answer = sandbox.call(TASK, given)
+    assert answer.failure is None, answer.failure
+    assert answer.arrays["dx"].dtype == dtype
+    np.testing.assert_array_equal(answer.arrays["dx"], given["dout"] * (given["x"] > 0))
+
+
+def test_what_is_printed_is_kept_but_not_all(sandbox_of):
+    sandbox = sandbox_of(body("print('here', x.shape)", "print('y' * 50000)", "return dout"), wall=5)
+    sandbox.call(TASK, arguments())
+    printed = sandbox.all_printed()
+    assert printed.startswith(b"here (") or printed == b""
+    assert len(printed) <= 20_000
+
+
+def test_a_notebook_brings_its_definitions_only(tmp_path):
+    import json
+
+    cells = [
+        {"cell_type": "markdown", "source": ["# hw"]},
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "import numpy as np\n", "SLOPE = 0.0\n", "1 / 0"]},
+        {"cell_type": "code", "source": ["def relu_backward(dout, x):\n", "    return np.where(x > 0, dout, SLOPE)\n"]},
+        {"cell_type": "code", "source": ["print(relu_backward("]},
+    ]
+    path = tmp_path / "hw.ipynb"
+    path.write_text(json.dumps({"cells": cells}))
+    given = arguments()
+    with Sandbox.of_file(path) as sandbox:
+        assert sandbox.functions == ["relu_backward"]
+        np.testing.assert_array_equal(sandbox.call(TASK, given).arrays["dx"], given["dout"] * (given["x"] > 0))
+
+
+def test_functions_without_a_file_run_in_a_copy_of_this_process():
+    calls = []
+
+    def relu_backward(dout, x):
+        calls.append(1)
+        return dout * (x > 0)
+
+    def relu_forward(x):
+        while True:
+            pass
+
+    given = arguments()
+    with Sandbox.of_functions({"relu_backward": relu_backward, "relu_forward": relu_forward}, wall=WALL) as sandbox:
+        np.testing.assert_array_equal(sandbox.call(TASK, given).arrays["dx"], given["dout"] * (given["x"] > 0))
+        assert sandbox.call(TASKS["relu_forward"], given).failure.kind == "timeout"
+    assert calls == []
