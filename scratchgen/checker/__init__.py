@@ -2,28 +2,40 @@
 
     python -m scratchgen exercises --list            what there is to write
     python -m scratchgen check student.py            judges every function of an exercise in the file
+    python -m scratchgen grade submissions/ --assignment hw.toml --out report/
 
     from scratchgen.checker import check, assert_correct
     check(linear_backward, "linear_backward")        in a notebook
     assert_correct(linear_backward, "linear_backward")   in a test
+    check(tanh, "tanh")                              a function of Tensors, or a primitive, with its own derivative
+    check_custom(f, df, x)                           a function that is no exercise
 
-How it judges, and why it can say what is wrong, is told in `judge` and `diagnosis`; the exercises in `exercises`.
+How it judges, and why it can say what is wrong, is told in `judge` and `diagnosis`; the exercises in `exercises`; what
+a student's code can do, and what it cannot, in `sandbox`.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .exercises import EXERCISES, TASKS
-from .judge import judge
-from .messages import LANGUAGES
-from .report import HINTS, Report
-from .sandbox import Sandbox
+import numpy as np
 
-__all__ = ["WrongAnswer", "assert_correct", "check", "check_file", "grade_cell"]
+from .custom import check_custom
+from .exercises import EXERCISES, TASKS
+from .judge import Judged, judge
+from .messages import LANGUAGES
+from .report import HINTS, RATIO_CREDIT, Report
+from .sandbox import Failure, Here, Sandbox
+from .tensors import both
+
+__all__ = ["WrongAnswer", "assert_correct", "check", "check_custom", "check_file", "grade_cell"]
+
+
+NO_TAGS = str.maketrans("<>", "‹›")  # otter puts the message into a page as it is
 
 
 class WrongAnswer(AssertionError):
@@ -38,20 +50,32 @@ def check_file(
     hints: str = "fix",
     language: str = "en",
     points: Mapping[str, float] | None = None,
+    ratio_credit: float = RATIO_CREDIT,
+    secret: bool = False,
     so_far: Callable[[Report], None] = lambda report: None,
 ) -> Report:
     """Judge the functions of a Python file or notebook: all that belong to exercises, or those of the exercise `only`.
 
-    The file runs in a process of its own. `so_far` gets the report as it is after every exercise. Raises
-    `FileNotFoundError` where there is no file, `ValueError` for an exercise, language or hint level that does not
-    exist; for nothing that the file does.
+    The file runs in a process of its own. With `points`, by exercise, these are asked for, and a function that is not
+    there counts as well. `secret` keeps the seed out of the report. `so_far` gets the report as it is after every
+    exercise. Raises `FileNotFoundError` where there is no file, `ValueError` for an exercise, language or hint level
+    that does not exist; for nothing that the file does.
     """
     _known(hints, language, only)
     if not os.path.isfile(path):
         raise FileNotFoundError(f"check: there is no file {os.fspath(path)}")
+    asked = [only] if only else list(points or EXERCISES)
     with Sandbox.of_file(path) as sandbox:
-        report = Report((), seed, sandbox.failure, "", hints, language, dict(points or {}))
-        return _judged(report, sandbox, [only] if only else points or EXERCISES, so_far)
+        report = Report(
+            (), seed, sandbox.failure, "", hints, language, dict(points or {}), ratio_credit=ratio_credit, secret=secret
+        )
+        report = _judged(report, sandbox, asked, so_far)
+    if points:
+        return complete(report, asked)
+    if only and not report.judged and not report.failure:
+        names = " or ".join(task.name for task in EXERCISES[only].tasks)
+        return replace(report, failure=Failure("missing", f"there is no {names} in this file"))
+    return report
 
 
 def check(
@@ -64,37 +88,78 @@ def check(
 ) -> Report:
     """Judge a function, or several by name {"linear_forward": f, …}; `name` is its own where nothing is said.
 
-    Runs in a copy of this process, so that a loop without an end ends. Raises `ValueError` for a name that belongs to
-    no exercise.
+    The name of an exercise, "tanh", is for a function of Tensors or a `primitive`: it is judged together with the
+    derivative that scratchgen finds of it. Runs in a copy of this process, so that a loop without an end ends; on
+    Windows, where there are no such copies, in this one, and says so. Raises `ValueError` for a name that belongs to no
+    exercise.
     """
     _known(hints, language)
-    functions = dict(function) if isinstance(function, Mapping) else {name or function.__name__: function}
-    for wanted in functions:
-        if wanted not in TASKS:
+    given = dict(function) if isinstance(function, Mapping) else {name or getattr(function, "__name__", ""): function}
+    for wanted in given:
+        if wanted not in TASKS and wanted not in EXERCISES:
             raise ValueError(f"check: no exercise asks for {wanted!r}; there are {', '.join(TASKS)}")
-    with Sandbox.of_functions(functions) as sandbox:
-        return _judged(Report((), seed, sandbox.failure, "", hints, language), sandbox, EXERCISES)
+    for wanted, f in given.items():
+        if not callable(f):  # otter hands in None for what is not defined
+            failure = Failure("missing", f"{wanted} is {type(f).__name__}; expected a function")
+            return Report((), seed, failure, "", hints, language)
+    functions: dict[str, Callable[..., Any]] = {}
+    for wanted, f in given.items():
+        functions |= {wanted: f} if wanted in TASKS else both(EXERCISES[wanted], f)
+    asked = [e.name for e in EXERCISES.values() if any(task.name in functions for task in e.tasks)]
+    soft = not hasattr(os, "fork")
+    with Here(functions) if soft else Sandbox.of_functions(functions) as sandbox:
+        report = Report((), seed, sandbox.failure, "", hints, language, soft=soft)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # one line on stderr, and nbgrader takes a cell's points away
+            return _judged(report, sandbox, asked)
 
 
-def assert_correct(function: Callable[..., Any], name: str | None = None, **options: Any) -> None:
-    """Raise `WrongAnswer`, with the whole report, unless the function is right. For pytest, unittest, otter."""
+def assert_correct(
+    function: Callable[..., Any] | Mapping[str, Callable[..., Any]],
+    name: str | None = None,
+    *,
+    grad: str | None = None,
+    **options: Any,
+) -> None:
+    """Raise `WrongAnswer`, with the whole report, unless the function is right; with `grad="dweight"`, unless that one
+    of what it returns is. For pytest, unittest, otter."""
     report = check(function, name, **options)
+    report = report.only(grad) if grad else report
     if not report.ok:
-        raise WrongAnswer(f"\n{report}")
+        raise WrongAnswer(f"\n{report}".translate(NO_TAGS))
 
 
-def grade_cell(function: Callable[..., Any], name: str | None = None, points: float = 1.0, **options: Any) -> float:
-    """Print the report, return the points: as the last line of a cell that nbgrader grades."""
+def grade_cell(
+    function: Callable[..., Any] | Mapping[str, Callable[..., Any]],
+    name: str | None = None,
+    points: float = 1.0,
+    **options: Any,
+) -> float:
+    """Print the report, return the points, between 0 and `points`: as the last line of a cell that nbgrader grades."""
     report = check(function, name, **options)
     print(report)
-    return round(points * report.score() / sum(report.worth(j) for j in report.judged), 5)
+    got, most = (sum(f(j) for j in report.judged) for f in (report.points_of, report.worth))
+    return float(min(max(round(points * got / most, 5), 0.0), points)) if most else 0.0
+
+
+def complete(report: Report, asked: Iterable[str]) -> Report:
+    """With a line for every function that the exercises ask for, one that was not handed in as well."""
+    found = {judged.task.name: judged for judged in report.judged}
+    tasks = [task for name in asked for task in EXERCISES[name].tasks]
+    none = {task.name: report.failure or Failure("missing", f"there is no function {task.name}") for task in tasks}
+    judged = tuple(found.get(task.name) or Judged(task, "unjudged", failure=none[task.name]) for task in tasks)
+    return replace(report, judged=judged)
 
 
 def _judged(
-    report: Report, sandbox: Sandbox, exercises: Iterable[str], so_far: Callable[[Report], None] = lambda report: None
+    report: Report,
+    sandbox: Sandbox | Here,
+    exercises: Iterable[str],
+    so_far: Callable[[Report], None] = lambda report: None,
 ) -> Report:
     for name in exercises if not sandbox.failure else ():
-        judged = (*report.judged, *judge(EXERCISES[name], sandbox, report.seed))
+        with np.errstate(all="ignore"):  # of what a student returned
+            judged = (*report.judged, *judge(EXERCISES[name], sandbox, report.seed))
         report = replace(report, judged=judged, printed=sandbox.all_printed().decode(errors="replace"))
         so_far(report)
     return report

@@ -16,6 +16,7 @@ from .exercises import EXERCISES, Exercise, Task
 from .grading import Assignment, grade
 from .messages import LANGUAGES
 from .report import HINTS, Report
+from .sandbox import Failure
 
 __all__ = ["add"]
 
@@ -23,9 +24,9 @@ FORMATS: dict[str, Callable[[Report, float], str]] = {
     "text": lambda report, seconds: report.text(colour=sys.stdout.isatty()) + "\n",
     "json": lambda report, seconds: report.json(),
     "html": lambda report, seconds: report.html(),
-    "gradescope": lambda report, seconds: report.gradescope(seconds),
+    "gradescope": lambda report, seconds: report.gradescope(seconds) + "\n",
 }
-UNFINISHED = '{"score": 0, "output": "the grader did not finish", "tests": []}\n'
+UNFINISHED = Failure("unfinished", "")
 
 
 def add(commands: Any) -> None:
@@ -40,9 +41,11 @@ def add(commands: Any) -> None:
     check = commands.add_parser("check", help="judge a student's functions: right or wrong, and why")
     check.add_argument("file", help="a Python file or a notebook")
     check.add_argument("--only", metavar="NAME", help="one exercise (default: all that are in the file)")
-    check.add_argument("--hints", choices=HINTS, default="fix", help="how much is told")
-    check.add_argument("--lang", choices=LANGUAGES, default="en", help="English or Korean")
-    check.add_argument("--seed", type=int, default=0, help="of the inputs")
+    check.add_argument("--assignment", metavar="FILE", help="TOML with the points, as for `grade`: all of it is asked")
+    check.add_argument("--hints", choices=HINTS, help="how much is told (default: fix, or the assignment's)")
+    check.add_argument("--lang", choices=LANGUAGES, help="English or Korean (default: en, or the assignment's)")
+    check.add_argument("--seed", type=_seed, help="of the inputs (default: 0, or the assignment's)")
+    check.add_argument("--secret-seed", type=_seed, help="another one, which the report does not tell")
     check.add_argument("--format", choices=FORMATS, default="text")
     check.add_argument("--out", metavar="FILE", type=Path, help="write there: whole and valid at every moment")
     check.set_defaults(run=_check)
@@ -52,7 +55,7 @@ def add(commands: Any) -> None:
     grading.add_argument("--assignment", required=True, metavar="FILE", help="TOML: title, hints, [points]")
     grading.add_argument("--out", required=True, metavar="FOLDER", help="for grades.csv and the reports")
     grading.add_argument("--jobs", type=int, default=1, help="students at a time")
-    grading.add_argument("--secret-seed", type=int, help="other inputs than those that students can try")
+    grading.add_argument("--secret-seed", type=_seed, help="other inputs than those that students can try")
     grading.set_defaults(run=_grade)
 
 
@@ -64,13 +67,14 @@ def _check(options: argparse.Namespace) -> int:
         if options.out:
             _write(options.out, write(report, time.perf_counter() - began))
 
-    if options.out and options.format == "gradescope":
-        _write(options.out, UNFINISHED)
     try:
-        report = check_file(
-            options.file, options.only, seed=options.seed, hints=options.hints, language=options.lang, so_far=so_far
-        )
-    except (FileNotFoundError, ValueError) as error:
+        assignment = Assignment.of_file(options.assignment) if options.assignment else None
+        told = _told(options, assignment)
+        if not Path(options.file).is_file():
+            raise FileNotFoundError(f"check: there is no file {options.file}")
+        so_far(Report((), failure=UNFINISHED, language=told["language"]))
+        report = check_file(options.file, options.only, so_far=so_far, **told)
+    except (OSError, ValueError) as error:
         return _refuse(error)
     so_far(report)
     if not options.out:
@@ -78,7 +82,25 @@ def _check(options: argparse.Namespace) -> int:
     return report.exit_status
 
 
+def _told(options: argparse.Namespace, assignment: Assignment | None) -> dict[str, Any]:
+    """What an assignment says, and what the command line says instead."""
+    told = assignment.options(options.secret_seed) if assignment else {"hints": "fix", "language": "en", "seed": 0}
+    said = {"hints": options.hints, "language": options.lang, "seed": options.seed}
+    if options.secret_seed is not None:
+        said |= {"seed": options.secret_seed, "secret": True}
+    return {**told, **{name: value for name, value in said.items() if value is not None}}
+
+
+def _seed(text: str) -> int:
+    """As NumPy wants them."""
+    seed = int(text)
+    if seed < 0:
+        raise ValueError(text)
+    return seed
+
+
 def _grade(options: argparse.Namespace) -> int:
+    """0, whatever the students' work is like; 2: there is no assignment, or nothing to grade."""
     try:
         assignment = Assignment.of_file(options.assignment)
         everybody = grade(options.submissions, assignment, options.out, options.jobs, options.secret_seed)
@@ -89,7 +111,7 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _exercises(options: argparse.Namespace) -> int:
-    asked = (options.skeleton or options.contract or "").split(",") if options.skeleton or options.contract else []
+    asked = (options.skeleton or options.contract or "").replace(",", " ").split()
     unknown = [name for name in asked if name not in EXERCISES]
     if unknown:
         return _refuse(ValueError(f"exercises: no {', '.join(unknown)}; there are {', '.join(EXERCISES)}"))
@@ -113,14 +135,17 @@ def contract(exercise: Exercise) -> str:
 def skeleton(exercise: Exercise) -> str:
     """Python to fill in."""
     equations = ", ".join(f"Eq. {number}" for number in exercise.equations)
-    told = textwrap.fill(exercise.contract, 112, subsequent_indent="    ")
     where = f"{equations} (derivations/{exercise.page})"
     functions = [
-        f'def {_signature(task)}:\n    """{_backward(task) if task.is_backward else told}\n\n    {where}\n    """\n'
-        f"    raise NotImplementedError  # return {', '.join(task.returns)}"
+        f'def {_signature(task)}:\n    """{_wrapped(_backward(task) if task.is_backward else exercise.contract)}\n\n'
+        f'    {where}\n    """\n    raise NotImplementedError  # return {", ".join(task.returns)}'
         for task in exercise.tasks
     ]
     return "\n\n\n".join(functions)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 112, subsequent_indent="    ")
 
 
 def _signature(task: Task) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .evidence import Detector, Explanation, Probe, Trial, has_shape
 from .exercises.exercise import Task
-from .formulas import added, instead, mistake, one_term, quantity, scaled_mistake, terms
+from .formulas import added, instead, misreading, mistake, one_term, quantity, scaled_mistake, terms
 from .inputs import exchanged, indices, place, wrong_input
 from .links import links
 from .structure import constant, permutation, ratio, shape, swap, zero
@@ -24,16 +24,19 @@ __all__ = ["explain"]
 
 
 @np.errstate(all="ignore")  # a wrong input may be a bad one
-def explain(task: Task, wrong: Sequence[str], trials: Sequence[Trial], probe: Probe | None = None) -> list[Explanation]:
+def explain(
+    task: Task, wrong: Sequence[str], trials: Sequence[Trial], probe: Probe | None = None, forward_right: bool = False
+) -> list[Explanation]:
     """The causes of the arrays `wrong`: one that accounts for all of them if there is one, else the first of each.
 
-    `probe` calls the student's function, or is None. It is asked last, and about a hundred times.
+    `probe` calls the student's function, or is None. It is asked last, and about a hundred times. `forward_right`: the
+    student has a forward, and it is right; then a factor that is lost in the derivative comes before a misreading.
     """
     if swapped := swap(task, wrong, trials):
         return [swapped]
     first: dict[str, Explanation] = {}
-    for detector in DETECTORS:
-        names = wrong if detector in (shape, mistake) else [n for n in wrong if has_shape(n, trials)]
+    for detector in (*DETECTORS[:4], quantity, *DETECTORS[4:]) if forward_right else DETECTORS:
+        names = wrong if detector in (shape, mistake, misreading) else [n for n in wrong if has_shape(n, trials)]
         found = {name: e for name in names if (e := detector(task, name, trials))}
         causes = {e.cause for e in found.values() if not e.located}
         if len(found) == len(wrong) and len(causes) == 1:
@@ -64,6 +67,6 @@ def _joined(explanations: Sequence[Explanation]) -> list[Explanation]:
 
 
 DETECTORS: tuple[Detector, ...] = (
-    shape, zero, ratio, mistake, constant, permutation, quantity, terms, scaled_mistake, added, exchanged, wrong_input,
-    one_term, instead, indices, place,
+    shape, zero, ratio, mistake, misreading, constant, permutation, quantity, terms, scaled_mistake, added, exchanged,
+    wrong_input, one_term, instead, indices, place,
 )  # fmt: skip

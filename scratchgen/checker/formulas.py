@@ -28,23 +28,30 @@ from .exercises.exercise import Arguments, Arrays, Mistake, Task, named
 from .numerics import TINY, complex_step
 from .structure import permutation, ratio
 
-__all__ = ["added", "instead", "like", "mistake", "one_term", "quantity", "scaled_mistake", "terms"]
+__all__ = ["added", "instead", "like", "misreading", "mistake", "one_term", "quantity", "scaled_mistake", "terms"]
 
 
 def mistake(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
-    """A wrong formula that the exercise knows; of its forward, the exact derivative."""
-    return _known(task, name, trials, scaled=False)
+    """A wrong formula that the exercise knows."""
+    return _known(task, name, trials, [m for m in task.exercise.mistakes if _formula(task, m)])
+
+
+def misreading(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
+    """The exact derivative of another forward than was asked for."""
+    return _known(task, name, trials, [m for m in task.exercise.mistakes if not _formula(task, m)])
 
 
 def scaled_mistake(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
     """A known wrong formula, times a factor: summed where its mean is known, or of the other sign."""
-    return _known(task, name, trials, scaled=True)
+    return _known(task, name, trials, task.exercise.mistakes, scaled=True)
 
 
-def _known(task: Task, name: str, trials: Sequence[Trial], scaled: bool) -> Explanation | None:
+def _known(
+    task: Task, name: str, trials: Sequence[Trial], mistakes: Sequence[Mistake], scaled: bool = False
+) -> Explanation | None:
     """First comes one that accounts for all that was given, for what is right in it too."""
     partial = None
-    for known in task.exercise.mistakes:
+    for known in mistakes:
         if scaled and not _is_all_of(task, known, trials[0]):
             continue
         found = proportional(name, trials, (_wrong_answer(task, known, t, name, scaled) for t in trials), task)
@@ -56,9 +63,14 @@ def _known(task: Task, name: str, trials: Sequence[Trial], scaled: bool) -> Expl
     return partial
 
 
+def _formula(task: Task, known: Mistake) -> Callable[..., Any] | None:
+    """What the mistake computes in the place of this task, where it says so."""
+    return known.backward if task.is_backward else known.forward
+
+
 def _wrong_answer(task: Task, known: Mistake, trial: Trial, name: str, scaled: bool) -> Any:
     """What the wrong formula gives; None where it says nothing of this array."""
-    if formula := known.backward if task.is_backward else known.forward:
+    if formula := _formula(task, known):
         return _value(task, formula, trial).get(name)
     if not task.is_backward or known.forward is None or not _goes_along(task, known.forward, trial, [name], scaled):
         return None
@@ -69,7 +81,7 @@ def _wrong_answer(task: Task, known: Mistake, trial: Trial, name: str, scaled: b
 def _is_all_of(task: Task, known: Mistake, trial: Trial) -> bool:
     """Whether the wrong formula, with one factor, gives all arrays of a trial."""
     names = list(trial.given)
-    if formula := known.backward if task.is_backward else known.forward:
+    if formula := _formula(task, known):
         wrong = {**trial.right, **_value(task, formula, trial)}
         if any(np.shape(wrong[n]) != trial.given[n].shape for n in names):
             return False

@@ -190,6 +190,8 @@ def _which_indices(
         weights.append(np.round(w, 6) + 0.0)
         predicted.append(nothing + np.tensordot(w, added, 1))
     numbers = accounts(name, trials, predicted, spent=max(len(w) for w in weights))
+    if any((w != np.round(w)).any() for w in weights):
+        return None  # an index comes, or not, or twice; nothing loses a third of it
     differ = any(np.ptp(w) > 1e-6 for w in weights)
     return (numbers, {"which": "", "weights": weights[0]}) if numbers and differ else None
 

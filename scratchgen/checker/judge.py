@@ -21,7 +21,7 @@ import numpy as np
 
 from .diagnosis import explain
 from .evidence import Explanation, Trial, alike
-from .exercises.exercise import Arguments, Arrays, Exercise, Task
+from .exercises.exercise import Arguments, Arrays, Exercise, Task, named
 from .numerics import slope
 from .sandbox import Answer, Failure
 
@@ -116,15 +116,21 @@ def _judge(task: Task, student: Student, seed: int, forward: Judged | None) -> J
     judged = Judged(task, "wrong" if wrong else "right", outputs, notes=notes, trials=len(trials))
     if not wrong:
         return judged
-    explanations = _before_numbers(task, student, trials, wrong) or explain(task, wrong, trials, _probe(task, student))
+    forward_right = forward is not None and forward.status == "right"
+    explanations = _before_numbers(task, student, trials, wrong)
+    explanations = explanations or explain(task, wrong, trials, _probe(task, student), forward_right)
     if all(e.located for e in explanations) and any(note.code == "RANDOM" for note in notes):
         explanations = [Explanation("RANDOM", tuple(wrong), 0)]
     own = _is_own_derivative(task, student, trials) if task.is_backward and forward and not forward.failure else None
+    if own and forward and not forward_right:  # one cause is enough; what the same numbers say here may mislead
+        said = {e.code for e in forward.explanations if not e.located}
+        if said and not said & {e.code for e in explanations}:
+            explanations = [Explanation("AS_FORWARD", tuple(wrong), 0)]
     return _with(
         judged,
         explanations=tuple(explanations),
         consistent=own,
-        forward_right=forward.status == "right" if forward else None,
+        forward_right=forward_right if forward else None,
     )
 
 
@@ -258,7 +264,32 @@ def _at_kinks(task: Task, student: Student) -> Iterator[Note]:
     if task.exercise.kinks is not None:
         answer, right = _elsewhere(task, student, task.exercise.kinks)
         if off := _differing(answer, right):
-            yield Note("KINK", {"outputs": ", ".join(off)})
+            possible = not task.is_backward or _is_between_slopes(task, student)
+            yield Note("KINK" if possible else "NO_SLOPE", {"outputs": ", ".join(off)})
+
+
+def _is_between_slopes(task: Task, student: Student) -> bool:
+    """Whether a gradient at kinks lies between the slopes on both sides: when all inputs rise together, and in random
+    directions. With positive gradients from above a sum of kinks that bend one way bends that way."""
+    assert task.exercise.kinks is not None
+    rng = np.random.default_rng(0)
+    inputs = task.exercise.with_douts(rng, task.exercise.kinks(rng, task.exercise.sizes(0)))
+    inputs |= {dout: np.abs(inputs[dout]) for dout in task.exercise.douts}
+    answer = student.call(task, inputs)
+    if answer.failure:
+        return True
+    below = {name: value for name, value in inputs.items() if name not in task.exercise.douts}
+    for rise in (1.0, *[0.0] * DIRECTIONS):
+        along = {name.removeprefix("d"): rise or rng.standard_normal(g.shape) for name, g in answer.arrays.items()}
+
+        def line(t: float, along: Mapping[str, Any] = along) -> float:
+            moved = {name: below[name] + t * v for name, v in along.items()}
+            return float(task.exercise.paired(named(task.exercise.forward(**{**below, **moved})), inputs))
+
+        given = sum(float(np.sum(answer.arrays[f"d{name}"] * v)) for name, v in along.items())
+        if not slope(line).agrees(given):
+            return False
+    return True
 
 
 def _under_stress(task: Task, student: Student) -> Iterator[Note]:

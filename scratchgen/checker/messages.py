@@ -36,9 +36,15 @@ MESSAGES: dict[str, dict[str, Message]] = {
     ),
     "FACTOR": _both(
         "{arrays} is exactly {factor} times the right one{measured}.",
-        "A sum where a mean was asked, or a mean where a sum was? Another base of a logarithm, or a constant lost?",
+        "{factor_of}",
         "{arrays}이(가) 정답의 정확히 {factor}배입니다{measured}.",
-        "평균과 합을 바꾸었거나, 로그의 밑이 다르거나, 도중에 상수를 빠뜨렸는지 보세요.",
+        "{factor_of}",
+    ),
+    "AS_FORWARD": _both(
+        "{arrays} is the derivative of your own forward: what is wrong there is wrong here.",
+        "Mend the forward, and derive this again.",
+        "{arrays}은(는) 여러분의 순전파의 미분입니다. 순전파에서 틀린 것이 여기서도 틀립니다.",
+        "순전파를 고치고 다시 미분해 보세요.",
     ),
     "ZERO": _both(
         "{arrays} is zero everywhere; nothing has reached it.",
@@ -103,9 +109,9 @@ MESSAGES: dict[str, dict[str, Message]] = {
     ),
     "EXTRA_FACTOR": _both(
         "{arrays} is right, but multiplied by {quantity} once too often.",
-        "Was it in the chain rule already, or has something else cancelled it?",
+        "Where does it come in for the second time? Or has something cancelled it in the formula asked for?",
         "{arrays}에 {quantity}이(가) 한 번 더 곱해져 있습니다.",
-        "연쇄법칙에 이미 들어 있었거나, 다른 것과 약분되어 없어졌는지 보세요.",
+        "어디에서 두 번째로 곱해집니까? 식에서 다른 것과 약분되어 없어지지는 않습니까?",
     ),
     "MISSING_FACTOR": _both(
         "{arrays} is right, but for the factor {quantity}, which is missing.",
@@ -127,9 +133,11 @@ MESSAGES: dict[str, dict[str, Message]] = {
     ),
     "WRONG_INPUT": _both(
         "{arrays} is what comes out with {instead} in the place of {argument}.",
-        "Look which variable goes in there: one that was changed before, or cached under the same name?",
+        "Look what goes in there: a variable that was changed before or cached under the same name, or one operation "
+        "too many or too few?",
         "{arrays}은(는) {argument} 자리에 {instead}을(를) 넣었을 때 나오는 값입니다.",
-        "그 자리에 어떤 변수가 들어가는지 보세요. 앞에서 바뀌었거나, 같은 이름으로 저장된 것은 아닌가요?",
+        "그 자리에 무엇이 들어가는지 보세요. 앞에서 바뀌었거나 같은 이름으로 저장된 변수, 또는 연산 하나가 더 있거나 "
+        "빠진 것은 아닌가요?",
     ),
     "EXCHANGED": _both(
         "{arrays} is what comes out with {argument} and {other} in each other's places.",
@@ -208,6 +216,12 @@ MESSAGES |= {
         "미분이 없는 점(꺾인 점, 동점)에서 {outputs}이(가) 우리와 다른 관례를 따릅니다.",
         "감점은 없습니다.",
     ),
+    "NO_SLOPE": _both(
+        "At a kink or a tie {outputs} does not lie between the slopes on both sides: there is too much of it.",
+        "Nothing is taken off, but this is no convention. Of several that are equal, who gets the gradient?",
+        "꺾인 점이나 동점에서 {outputs}이(가) 양쪽 기울기 사이에 있지 않습니다. 너무 많이 전달되었습니다.",
+        "감점은 없지만 이것은 관례가 아닙니다. 같은 값이 여럿이면 기울기는 누가 받습니까?",
+    ),
     "OVERFLOW": _both(
         "For inputs as large as ±1000 {outputs} is not a number, or infinite.",
         "Nothing is taken off, but a training may end there. Use a stable form: take the largest out before e to the "
@@ -250,12 +264,12 @@ MESSAGES |= {
         "en": Message(
             "Of {links} links to {arrays}, {missing} are missing, {spurious} should not be there, and {other} have "
             "another weight; {exact} are exactly right. {place}",
-            "Try it with a dout that is zero but for a single one, and follow where it goes.",
+            "Try it with an input that is zero but for a single one (of a backward: dout), and follow where it goes.",
         ),
         "ko": Message(
             "{arrays}(으)로 이어지는 연결 {links}개 중 {missing}개가 빠졌고, {spurious}개는 없어야 하며, {other}개는 "
             "크기가 다릅니다. {exact}개는 정확합니다. {place}",
-            "하나만 1이고 나머지는 0인 dout을 넣어, 그 1이 어디로 가는지 따라가 보세요.",
+            "하나만 1이고 나머지는 0인 입력(역전파라면 dout)을 넣어, 그 1이 어디로 가는지 따라가 보세요.",
         ),
     },
     "CONSTANT": {
@@ -810,20 +824,20 @@ MESSAGES |= {
     "MADE_STRICT": {
         "en": Message(
             "{arrays} is too strict by one: a unit does not see the last pixel that it may know.",
-            "May two degrees be equal?",
+            "From which number are pixels counted, and may two degrees be equal?",
         ),
         "ko": Message(
             "{arrays}이(가) 하나만큼 너무 엄격합니다. 알아도 되는 마지막 픽셀을 보지 않습니다.",
-            "차수가 같아도 됩니까?",
+            "픽셀을 몇부터 세고, 차수가 같아도 됩니까?",
         ),
     },
     "MADE_SEES_ITSELF": {
         "en": Message(
-            "{arrays} is too generous by one: in the end a pixel sees itself.",
+            "{arrays} is too generous by one: it has links that should not be there.",
             "From which number are pixels counted, and which may an output know?",
         ),
         "ko": Message(
-            "{arrays}이(가) 하나만큼 너무 너그럽습니다. 결국 픽셀이 자기 자신을 봅니다.",
+            "{arrays}이(가) 하나만큼 너무 너그럽습니다. 없어야 할 연결이 있습니다.",
             "픽셀을 몇부터 세고, 출력은 무엇까지 알 수 있습니까?",
         ),
     },
@@ -1792,6 +1806,20 @@ def say(code: str, language: str, facts: Mapping[str, Any]) -> Message:
     return Message(why, fix)
 
 
+def _kind_of_factor(factor: str, english: bool) -> str:
+    """Where a factor may come from: sizes are counted, arguments are given, and the rest are constants."""
+    names = set(re.findall(r"[^\W\d_]\w*", factor)) - {"ln"}
+    if not names:
+        told = "A square, a ½, the base of a logarithm, or something counted twice?"
+        return told if english else "제곱, ½, 로그의 밑, 또는 두 번 센 것이 있는지 보세요."
+    if all(len(name) == 1 and name.isupper() for name in names):
+        told = "A sum where a mean was asked, or a mean where a sum was? And over which axes?"
+        return told if english else "합과 평균을 바꾸었는지, 어느 축에 대해 계산했는지 보세요."
+    told = f"Where does {', '.join(sorted(names))} come in: multiplied, divided, forgotten, or once too often?"
+    korean = f"{', '.join(sorted(names))}이(가) 어디에 들어갑니까? 곱하는지, 나누는지, 빠졌는지, 한 번 더인지 보세요."
+    return told if english else korean
+
+
 class _Facts(dict[str, Any]):
     """Facts by name; one that is missing stays in its braces, rather than that a student gets no report at all."""
 
@@ -1821,6 +1849,10 @@ def _phrases(language: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         said["parts"] = " ".join(_part(_word(p, language), w, english) for p, w in facts["weights"].items())
     if "which" in facts:
         said["which"] = said["which"] or _weights(facts["weights"], english)
+    if "factor" in facts:
+        said["factor_of"] = _kind_of_factor(str(facts["factor"]), english)
+    if english and str(said.get("place", "")).startswith("the "):
+        said["place"] = f"at {said['place']}"
     values = facts.get("values")
     said["measured"] = (
         (f" ({values} in the three shapes)" if english else f" (세 가지 크기에서 {values})") if values else ""

@@ -10,9 +10,12 @@ import html
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from .. import __version__
 from .evidence import Explanation
 from .judge import Judged, Note, Output
 from .messages import say
@@ -23,6 +26,7 @@ __all__ = ["HINTS", "Report"]
 HINTS = ("verdict", "where", "why", "fix")
 SCHEMA = "scratchgen.checker/1"
 FORWARD = 0.3  # of an exercise's points, where both its functions are asked for; the gradients share the rest
+RATIO_CREDIT = 0.5  # of an array's points, where it is right but for a constant factor
 
 WORDS = {
     "en": {
@@ -42,6 +46,21 @@ WORDS = {
         "summary": "{right} of {total} functions right",
         "none": "there is no function of an exercise in this file; `python -m scratchgen exercises --list` names them",
         "checked": "{trials} tests, largest difference {difference:.0e}",
+        "line": " (line {line})",
+        "soft": "Checked in this process, without limits: a loop without an end would not have ended.",
+        "failed": {
+            "unwritten": "not written yet",
+            "missing": "missing",
+            "contract": "not what was asked for",
+            "exception": "stopped with an error",
+            "exit": "ended the program",
+            "memory": "too much memory",
+            "timeout": "took too long",
+            "crash": "crashed",
+            "printed": "printed too much",
+            "malformed": "no usable answer",
+            "unfinished": "the check did not finish",
+        },
     },
     "ko": {
         "right": "맞음",
@@ -60,6 +79,21 @@ WORDS = {
         "summary": "함수 {total}개 중 {right}개가 맞습니다",
         "none": "이 파일에는 연습문제의 함수가 없습니다. `python -m scratchgen exercises --list`를 보세요",
         "checked": "시험 {trials}번, 가장 큰 차이 {difference:.0e}",
+        "line": " ({line}번째 줄)",
+        "soft": "이 프로세스 안에서 제한 없이 검사했습니다. 끝나지 않는 반복문은 멈추지 않습니다.",
+        "failed": {
+            "unwritten": "아직 작성하지 않았습니다",
+            "missing": "없습니다",
+            "contract": "문제에서 요구한 것과 다릅니다",
+            "exception": "오류로 멈췄습니다",
+            "exit": "프로그램을 끝내 버렸습니다",
+            "memory": "메모리를 너무 많이 썼습니다",
+            "timeout": "시간이 너무 오래 걸렸습니다",
+            "crash": "비정상 종료되었습니다",
+            "printed": "출력이 너무 많습니다",
+            "malformed": "쓸 수 있는 답이 없습니다",
+            "unfinished": "검사가 끝나지 않았습니다",
+        },
     },
 }
 MARKS = {"right": "✓", "wrong": "✗", "unjudged": "?"}
@@ -76,7 +110,10 @@ class Report:
     printed: str = ""
     hints: str = "fix"
     language: str = "en"
-    points: dict[str, float] = field(default_factory=dict)  # of an exercise; 1 where nothing is said
+    points: dict[str, float] = field(default_factory=dict)  # of the exercises that are asked for; without them 1 each
+    ratio_credit: float = RATIO_CREDIT
+    secret: bool = False  # the seed, and what is printed of inputs made with it
+    soft: bool = False  # judged in this process
 
     @property
     def ok(self) -> bool:
@@ -89,6 +126,13 @@ class Report:
         if self.failure or not self.judged or any(j.status == "unjudged" for j in self.judged):
             return 2
         return 0 if self.ok else 1
+
+    def only(self, array: str) -> Report:
+        """What was found about the array of that name: "dweight". Raises `ValueError` where nothing returns one."""
+        names = [name for j in self.judged for name in j.task.returns]
+        if self.judged and array not in names:
+            raise ValueError(f"check: nothing here returns {array!r}; there are {', '.join(dict.fromkeys(names))}")
+        return replace(self, judged=tuple(_only(j, array) for j in self.judged if array in j.task.returns))
 
     def __str__(self) -> str:
         return self.text()
@@ -104,9 +148,12 @@ class Report:
             return _mark("unjudged", colour) + " " + self._failed(self.failure)
         if not self.judged:
             return _mark("unjudged", colour) + " " + str(words["none"])
-        blocks = [self._block(j, colour) for j in self.judged]
-        right = sum(j.status == "right" for j in self.judged)
-        return "\n".join([*blocks, "", str(words["summary"]).format(right=right, total=len(self.judged))])
+        return "\n".join([*(self._block(j, colour) for j in self.judged), "", self._summary()])
+
+    def _summary(self) -> str:
+        words, right = WORDS[self.language], sum(j.status == "right" for j in self.judged)
+        said = str(words["summary"]).format(right=right, total=len(self.judged))
+        return f"{said}\n{words['soft']}" if self.soft else said
 
     def _block(self, judged: Judged, colour: bool) -> str:
         first = f"{_mark(judged.status, colour)} {judged.task.name}"
@@ -119,7 +166,8 @@ class Report:
             lines += self._causes(judged)
         if self._tells("where"):
             lines += [self._worst(o) for o in judged.outputs if o.status == "wrong" and o.worst is not None][:2]
-            lines.append("  " + str(WORDS[self.language]["replay"]).format(seed=self.seed))
+            if not self.secret:
+                lines.append("  " + str(WORDS[self.language]["replay"]).format(seed=self.seed))
         return "\n".join([*lines, *self._notes(judged)])
 
     def _passed(self, judged: Judged) -> str:
@@ -168,11 +216,14 @@ class Report:
     def _notes(self, judged: Judged) -> list[str]:
         nearly = [Note("NEARLY", {"arrays": o.name}) for o in judged.outputs if o.status == "nearly"]
         found = [say(note.code, self.language, note.facts) for note in (*nearly, *judged.notes)]
-        return [f"  note: {said.why} {said.fix}".rstrip() for said in found]
+        if judged.status == "wrong" and not self._tells("why"):
+            return []
+        return [f"  note: {said.why} {said.fix if self._tells('fix') else ''}".rstrip() for said in found]
 
     def _failed(self, failure: Failure) -> str:
-        line = f" (line {failure.line})" if failure.line else ""
-        return f"{failure.kind}: {failure.text}{line}"
+        words: dict[Any, Any] = WORDS[self.language]
+        text = f": {failure.text}" if failure.text and failure.kind != "unwritten" else ""
+        return words["failed"][failure.kind] + text + (words["line"].format(line=failure.line) if failure.line else "")
 
     def _tells(self, hint: str) -> bool:
         return HINTS.index(self.hints) >= HINTS.index(hint)
@@ -185,7 +236,8 @@ class Report:
             f"{html.escape(self._block(j, colour=False))}</pre>"
             for j in self.judged
         ]
-        body = "\n".join(blocks) if blocks and not self.failure else f"<pre>{html.escape(self.text())}</pre>"
+        rest = f"<pre>{html.escape(self._summary() if blocks and not self.failure else self.text())}</pre>"
+        body = rest if self.failure else "\n".join([*blocks, rest])
         if not whole:
             return body
         return (
@@ -198,6 +250,10 @@ class Report:
         """Points, over all exercises that were judged."""
         return round(sum(self.points_of(j) for j in self.judged), 5)
 
+    def max_score(self) -> float:
+        """The points that could have been had."""
+        return round(sum(self.worth(j) for j in self.judged), 5)
+
     def worth(self, judged: Judged) -> float:
         """The points that one function can bring: of an exercise's two functions the forward has three tenths."""
         exercise = judged.task.exercise
@@ -209,28 +265,37 @@ class Report:
         return points * share
 
     def points_of(self, judged: Judged) -> float:
-        """Each right output brings its share."""
+        """Each right array brings its share; `ratio_credit` of it where only a constant factor is wrong."""
         if not judged.outputs:
             return 0.0
-        right = sum(output.status != "wrong" for output in judged.outputs)
-        return self.worth(judged) * right / len(judged.outputs)
+        nearly = {name for e in judged.explanations if _is_ratio(e) for name in e.covers}
+        credits = [
+            1.0 if output.status != "wrong" else self.ratio_credit * (output.name in nearly)
+            for output in judged.outputs
+        ]
+        return self.worth(judged) * sum(credits) / len(credits)
 
     def json(self) -> str:
         """All facts, in the schema "scratchgen.checker/1". The same for the same functions and seed, to the byte."""
         return json.dumps(self.facts(), ensure_ascii=False, indent=1) + "\n"
 
     def facts(self) -> dict[str, Any]:
-        """What `json` writes."""
+        """What `json` writes: as much as the level of hints tells. No times, so that it is the same each time."""
         return {
             "schema": SCHEMA,
             "status": ("right", "wrong", "unjudged")[self.exit_status],
             "failure": vars(self.failure) if self.failure else None,
-            "seed": self.seed,
+            "seed": None if self.secret else self.seed,
+            "hints": self.hints,
             "score": self.score(),
+            "max_score": self.max_score(),
             "functions": [self._function(j) for j in self.judged],
+            "printed": "" if self.secret else self.printed,
+            "versions": {"scratchgen": __version__, "numpy": np.__version__},
         }
 
     def _function(self, judged: Judged) -> dict[str, Any]:
+        tells = self._tells("why")
         return {
             "name": judged.task.name,
             "exercise": judged.task.exercise.name,
@@ -238,16 +303,44 @@ class Report:
             "points": round(self.points_of(judged), 5),
             "max_points": round(self.worth(judged), 5),
             "failure": vars(judged.failure) if judged.failure else None,
-            "forward_right": judged.forward_right,
-            "consistent_with_own_forward": judged.consistent,
-            "outputs": {output.name: _numbers(output) for output in judged.outputs},
-            "why": [self._why(e) for e in judged.explanations],
-            "notes": [note.code for note in judged.notes],
+            "forward": self._forward(judged) if tells or not judged.task.is_backward else None,
+            "consistent_with_own_forward": judged.consistent if tells else None,
+            "grads" if judged.task.is_backward else "outputs": {o.name: self._numbers(o) for o in judged.outputs},
+            "why": [self._why(e) for e in judged.explanations] if tells else [],
+            "notes": [note.code for note in judged.notes] if tells or judged.status == "right" else [],
+        }
+
+    def _forward(self, judged: Judged) -> dict[str, Any] | None:
+        """Of the function itself, or of the one that a backward is the derivative of."""
+        forward = judged.task.exercise.tasks[0]
+        found = next((j for j in self.judged if j.task is forward and j.outputs), None)
+        if found is None:
+            return None
+        largest = _finite(max(output.difference for output in found.outputs))
+        return {"ok": found.status == "right", **({"max_rel": largest} if self._tells("where") else {})}
+
+    def _numbers(self, output: Output) -> dict[str, Any]:
+        verdict = {"ok": output.status != "wrong", "status": output.status}
+        if not self._tells("where"):
+            return verdict
+        index, yours, right = output.worst or ((), math.nan, math.nan)
+        worst = {"index": list(index), "yours": _finite(yours), "right": _finite(right)}
+        return {
+            **verdict,
+            "max_rel": _finite(output.difference),
+            "wrong": output.wrong,
+            "total": output.total,
+            "shape": list(output.got),
+            "expected_shape": list(output.expected),
+            "dtype": output.dtype,
+            "worst": worst if output.worst and output.status == "wrong" else None,
         }
 
     def _why(self, e: Explanation) -> dict[str, Any]:
         said = say(e.code, self.language, {"arrays": ", ".join(e.covers), **e.facts})
-        return {"code": e.code, "text": said.why, "arrays": list(e.covers), "evidence": e.numbers, "located": e.located}
+        fix = {"fix": said.fix} if self._tells("fix") else {}
+        facts = {"arrays": list(e.covers), "evidence": e.numbers, "located": e.located}
+        return {"code": e.code, "text": said.why, **fix, **facts}
 
     def gradescope(self, seconds: float = 0.0) -> str:
         """What Gradescope wants in results.json: a test for each function, its text in Markdown, nothing hidden."""
@@ -260,11 +353,11 @@ class Report:
                 "status": "passed" if judged.status == "right" else "failed",
                 "visibility": "visible",
                 "output": f"```\n{_fenced(self._block(judged, colour=False))}\n```",
-                "tags": [e.code for e in judged.explanations],
+                "tags": [judged.task.exercise.name, *(e.code for e in judged.explanations if self._tells("why"))],
             }
             for i, judged in enumerate(self.judged, 1)
         ]
-        summary = self.text() if self.failure or not self.judged else self.text().rsplit("\n", 1)[-1]
+        summary = self.text() if self.failure or not self.judged else self._summary()
         return json.dumps(
             {
                 "score": self.score(),
@@ -289,18 +382,18 @@ def _mark(status: str, colour: bool) -> str:
     return f"\033[{COLOURS[status]}m{MARKS[status]}\033[0m" if colour else MARKS[status]
 
 
-def _numbers(output: Output) -> dict[str, Any]:
-    worst = output.worst and {"index": list(output.worst[0]), "yours": _finite(output.worst[1])}
-    return {
-        "status": output.status,
-        "difference": _finite(output.difference),
-        "wrong": output.wrong,
-        "total": output.total,
-        "shape": list(output.got),
-        "expected_shape": list(output.expected),
-        "dtype": output.dtype,
-        "worst": worst,
-    }
+def _only(judged: Judged, array: str) -> Judged:
+    """What concerns one array."""
+    outputs = tuple(output for output in judged.outputs if output.name == array)
+    explanations = tuple(e for e in judged.explanations if array in e.covers)
+    wrong = any(output.status == "wrong" for output in outputs)
+    status = judged.status if judged.failure else "wrong" if wrong else "right"
+    return replace(judged, outputs=outputs, explanations=explanations, status=status)
+
+
+def _is_ratio(e: Explanation) -> bool:
+    """Whether all that is wrong is a factor: of the whole, not of a part."""
+    return e.code in ("SIGN", "FACTOR") and "term" not in e.facts
 
 
 def _finite(x: float) -> float | str:

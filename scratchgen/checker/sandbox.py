@@ -416,12 +416,13 @@ def _answer(message: tuple[dict[str, Any], Arrays], task: Task) -> Answer:
         return Answer(failure=Failure("malformed", f"the answer holds {', '.join(arrays) or 'nothing'}"))
     names = set(task.parameters)
     changed = [name for name in _list(header.get("changed")) if name in names]
-    shared = [pair for pair in _list(header.get("shared")) if isinstance(pair, list) and len(pair) == 2]
+    pairs = [[out, name] for out in task.returns for name in task.parameters]
+    shared = [pair for pair in _list(header.get("shared")) if pair in pairs]
     seconds = header.get("seconds")
     return Answer(
         arrays=arrays,
         changed=changed,
-        shared=[[str(a), str(b)] for a, b in shared],
+        shared=shared,
         drew=header.get("drew") is True,
         cache=header.get("cache") is True,
         seconds=float(seconds) if isinstance(seconds, (int, float)) and math.isfinite(seconds) else 0.0,
@@ -435,4 +436,5 @@ def _list(value: Any) -> list[Any]:
 def _failure(header: Mapping[str, Any]) -> Failure:
     kind, text, line = header.get("kind"), header.get("text"), header.get("line")
     known = kind if kind in ("contract", "exception", *student.KINDS.values()) else "malformed"
-    return Failure(known, str(text)[: student.LONGEST], line if isinstance(line, int) else None)
+    shown = "".join(c if c.isprintable() else " " for c in str(text)[: student.LONGEST])
+    return Failure(known, shown, line if isinstance(line, int) else None)

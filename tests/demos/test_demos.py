@@ -24,6 +24,7 @@ from demos import (
     dirac_gan,
     elbo_gap,
     few_labels,
+    first_gan,
     gan,
     latent_space,
     lecture_gan,
@@ -118,6 +119,12 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
         {"epochs": 1, "hidden": 2, "side": 7},
         ["training", "samples"],
         "Diagonal BiLSTM − PixelCNN",
+    ),
+    "first_gan": (
+        first_gan,
+        {"epochs": 2, "hidden": 8, "units": 4, "samples": 40, "every": 1, "memory": 5},
+        ["samples", "scores"],
+        "C-EVAL: G",
     ),
     "parzen": (
         parzen,
