@@ -16,9 +16,10 @@ a student's code can do, and what it cannot, in `sandbox`.
 
 from __future__ import annotations
 
+import difflib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +36,7 @@ from .tensors import both
 __all__ = ["WrongAnswer", "assert_correct", "check", "check_custom", "check_file", "grade_cell"]
 
 
+NEAR = 0.85  # of the letters of a name, for it to be a slip
 NO_TAGS = str.maketrans("<>", "‹›")  # otter puts the message into a page as it is
 
 
@@ -69,7 +71,7 @@ def check_file(
         report = Report(
             (), seed, sandbox.failure, "", hints, language, dict(points or {}), ratio_credit=ratio_credit, secret=secret
         )
-        report = _judged(report, sandbox, asked, so_far)
+        report = _judged(replace(report, misnamed=_misnamed(sandbox.functions)), sandbox, asked, so_far)
     if points:
         return complete(report, asked)
     if only and not report.judged and not report.failure:
@@ -163,6 +165,13 @@ def _judged(
         report = replace(report, judged=judged, printed=sandbox.all_printed().decode(errors="replace"))
         so_far(report)
     return report
+
+
+def _misnamed(functions: Sequence[str]) -> dict[str, str]:
+    """Those that are nearly the name of an exercise's function that is not there, and that name."""
+    missing = [name for name in TASKS if name not in functions]
+    near = {f: difflib.get_close_matches(f, missing, 1, NEAR) for f in functions if f.isidentifier() and f not in TASKS}
+    return {theirs: found[0] for theirs, found in near.items() if found}
 
 
 def _known(hints: str, language: str, only: str | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import textwrap
 import time
@@ -62,6 +63,7 @@ def add(commands: Any) -> None:
 def _check(options: argparse.Namespace) -> int:
     """0: all right; 1: something is wrong; 2: something could not be judged."""
     began, write = time.perf_counter(), FORMATS[options.format]
+    _write_utf8()
 
     def so_far(report: Report) -> None:
         if options.out:
@@ -111,6 +113,7 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _exercises(options: argparse.Namespace) -> int:
+    _write_utf8()
     asked = (options.skeleton or options.contract or "").replace(",", " ").split()
     unknown = [name for name in asked if name not in EXERCISES]
     if unknown:
@@ -157,6 +160,12 @@ def _backward(task: Task) -> str:
     given = f" from {douts}, what comes from above" if douts else " of the loss"
     short = f"({douts}, cache)" if douts else "(cache)"
     return f"The gradients {', '.join(task.returns)}{given}; or take {short}, with what your forward returned last."
+
+
+def _write_utf8() -> None:
+    """Into a pipe or a file too: Windows has other ideas, and the next program could not read them."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _write(path: Path, text: str) -> None:

@@ -175,7 +175,9 @@ def _together(reports: Sequence[Report], assignment: Assignment, options: Mappin
             best[judged.task.name] = judged
     empty = Report((), failure=nothing, points=dict(assignment.points), **{name: options[name] for name in SHARED})
     printed = "".join(report.printed for report in reports)
-    return complete(replace(empty, judged=tuple(best.values()), printed=printed), assignment.points)
+    misnamed = {theirs: ours for report in reports for theirs, ours in report.misnamed.items()}
+    found = replace(empty, judged=tuple(best.values()), printed=printed, misnamed=misnamed)
+    return complete(found, assignment.points)
 
 
 SHARED = ("seed", "hints", "language", "ratio_credit", "secret")

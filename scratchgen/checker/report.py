@@ -47,6 +47,7 @@ WORDS = {
         "none": "there is no function of an exercise in this file; `python -m scratchgen exercises --list` names them",
         "checked": "{trials} tests, largest difference {difference:.0e}",
         "line": " (line {line})",
+        "misnamed": "{theirs} is the name of no exercise; did you mean {ours}?",
         "soft": "Checked in this process, without limits: a loop without an end would not have ended.",
         "failed": {
             "unwritten": "not written yet",
@@ -80,6 +81,7 @@ WORDS = {
         "none": "이 파일에는 연습문제의 함수가 없습니다. `python -m scratchgen exercises --list`를 보세요",
         "checked": "시험 {trials}번, 가장 큰 차이 {difference:.0e}",
         "line": " ({line}번째 줄)",
+        "misnamed": "{theirs}라는 연습문제는 없습니다. 혹시 {ours}인가요?",
         "soft": "이 프로세스 안에서 제한 없이 검사했습니다. 끝나지 않는 반복문은 멈추지 않습니다.",
         "failed": {
             "unwritten": "아직 작성하지 않았습니다",
@@ -114,6 +116,7 @@ class Report:
     ratio_credit: float = RATIO_CREDIT
     secret: bool = False  # the seed, and what is printed of inputs made with it
     soft: bool = False  # judged in this process
+    misnamed: dict[str, str] = field(default_factory=dict)  # functions of theirs, and what they were meant to be
 
     @property
     def ok(self) -> bool:
@@ -147,13 +150,17 @@ class Report:
         if self.failure:
             return _mark("unjudged", colour) + " " + self._failed(self.failure)
         if not self.judged:
-            return _mark("unjudged", colour) + " " + str(words["none"])
+            return "\n".join([_mark("unjudged", colour) + " " + str(words["none"]), *self._remarks()])
         return "\n".join([*(self._block(j, colour) for j in self.judged), "", self._summary()])
 
     def _summary(self) -> str:
         words, right = WORDS[self.language], sum(j.status == "right" for j in self.judged)
-        said = str(words["summary"]).format(right=right, total=len(self.judged))
-        return f"{said}\n{words['soft']}" if self.soft else said
+        return "\n".join([str(words["summary"]).format(right=right, total=len(self.judged)), *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        words = WORDS[self.language]
+        misnamed = [str(words["misnamed"]).format(theirs=a, ours=b) for a, b in self.misnamed.items()]
+        return [*misnamed, *([str(words["soft"])] if self.soft else [])]
 
     def _block(self, judged: Judged, colour: bool) -> str:
         first = f"{_mark(judged.status, colour)} {judged.task.name}"
@@ -199,6 +206,8 @@ class Report:
             angle = str(words["cosine"]).format(value=cosine) if cosine is not None else ""
             names = ", ".join(output.name for output in left)
             lines.append("  WHY  " + str(words["unknown"]).format(arrays=names, cosine=angle).strip())
+        if any(e.code == "AS_FORWARD" for e in judged.explanations):
+            return lines
         if judged.consistent and judged.forward_right is False:
             lines.append(f"  {words['misreading']}")
         elif judged.forward_right is not None:
@@ -290,6 +299,7 @@ class Report:
             "score": self.score(),
             "max_score": self.max_score(),
             "functions": [self._function(j) for j in self.judged],
+            "misnamed": self.misnamed,
             "printed": "" if self.secret else self.printed,
             "versions": {"scratchgen": __version__, "numpy": np.__version__},
         }

@@ -16,6 +16,7 @@ import os
 import struct
 import sys
 import time
+import tokenize
 import traceback
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -240,8 +241,7 @@ def limit_cpu() -> None:
 
 def load(path: str) -> dict[str, Callable[..., Any]]:
     """Run the student's file; the functions it defines. Of a notebook only its imports and definitions run."""
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    text = text_of(path)
     if path.endswith(".ipynb"):
         text = definitions(text)
     module = types.ModuleType("student")
@@ -249,6 +249,16 @@ def load(path: str) -> dict[str, Callable[..., Any]]:
     sys.modules["student"] = module
     exec(compile(text, path, "exec"), vars(module))
     return {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
+
+
+def text_of(path: str) -> str:
+    """As Python reads its sources, and as PowerShell's `>` writes them."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    return data.decode(encoding)
 
 
 def definitions(notebook: str) -> str:

@@ -110,8 +110,7 @@ class MaskedConv2d(Conv2d):
 class ConvTranspose2d(Module):
     """The transposed convolution (전치 합성곱), which enlarges.  Eq. 4.7 (derivations/04-convolution.md#eq-4-7)
 
-    weight (in, out / groups, KH, KW) begins He normal for the taps that meet an output pixel, one in stride² of all, or
-    as `init` says; bias (out,) at 0.
+    weight (in, out / groups, KH, KW) begins He normal, bias (out,) at 0.
     """
 
     def __init__(
@@ -126,7 +125,7 @@ class ConvTranspose2d(Module):
         bias: bool = True,
         dilation: Size = 1,
         *,
-        init: Initializer | None = None,
+        init: Initializer = he_normal,
         rng: Any = None,
         dtype: Any = np.float32,
     ) -> None:
@@ -134,11 +133,10 @@ class ConvTranspose2d(Module):
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
         self.dilation, self.groups = dilation, groups
         inputs, outputs, kernel = in_channels // groups, out_channels // groups, _pair(kernel_size)
-        weight = (init or he_normal)((out_channels, inputs, *kernel), generator(rng), dtype)
-        if init is None:
-            weight *= math.sqrt(math.prod(_pair(stride)))  # he_normal has counted all taps
+        weight = init((out_channels, inputs, *kernel), generator(rng), dtype)
         weight = weight.reshape(groups, outputs, inputs, *kernel).swapaxes(1, 2).reshape(in_channels, outputs, *kernel)
-        self.weight = Parameter(np.ascontiguousarray(weight))
+        # Of the taps only one in stride² meets any one output pixel: the factor restores the variance.
+        self.weight = Parameter(np.ascontiguousarray(weight * math.sqrt(math.prod(_pair(stride)))))
         self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
 
     def forward(self, x: Any) -> Any:

@@ -1,6 +1,7 @@
 """The checker from a command line: what it prints, writes, and answers with its exit status."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -112,6 +113,15 @@ def test_a_skeleton_that_is_not_filled_is_told_kindly(language, words, capsys, s
     assert str(line) in out.splitlines()[0]
 
 
+def test_what_is_redirected_is_utf8(tmp_path):
+    """On a Korean Windows a skeleton would else be a file that Python cannot read."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "cp949"}
+    command = [sys.executable, "-m", "scratchgen", "exercises", "--skeleton", ",".join(EXERCISES)]
+    out = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60).stdout
+    compile(out.decode("utf-8"), "student.py", "exec")
+    assert "→".encode() in out
+
+
 # ---------------------------------------------------------------------------------------------------------------- check
 def test_right_wrong_and_unjudged_are_exit_statuses(capsys, student):
     assert run(capsys, "check", student(RIGHT))[0] == 0
@@ -127,6 +137,18 @@ def test_an_error_has_the_line_of_the_student(capsys, student):
         status, out, _ = run(capsys, "check", student(source))
         assert f"(line {line})" in out
         assert status == 2
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "did you mean"), ("ko", "혹시 linear_backward인가요?")])
+def test_a_slip_in_a_name_is_seen(language, words, capsys, student):
+    """Or a right forward would be all that is told, and all would seem well."""
+    slip = RIGHT.replace("linear_backward", "linear_bakward") + "def helper(x):\n    return x\n"
+    for source in (slip, "def linear_bakward():\n    pass\n"):
+        _, out, _ = run(capsys, "check", student(source), "--lang", language)
+        assert words in out
+        assert "linear_bakward" in out
+        assert "helper" not in out
+    assert "did you mean" not in run(capsys, "check", student(RIGHT + "def linear_backward2():\n    pass\n"))[1]
 
 
 def test_what_cannot_be_asked_for(capsys, student, tmp_path):
@@ -290,9 +312,13 @@ def test_fifteen_functions_are_quick(student):
     kept = {v.exercise: v for v in (*layers.RIGHT, *losses.RIGHT) if v.exercise in wanted}
     loops = next(v for v in convolution.RIGHT if v.name == "seven loops")
     source = "import numpy as np\n" + "\n".join(textwrap.dedent(v.source) for v in (*kept.values(), loops))
-    began = time.perf_counter()
-    report = check_file(student(source))
-    seconds = time.perf_counter() - began
-    assert report.ok, str(report)
-    assert len(report.judged) >= 15
-    assert seconds < 10, [(j.task.name, round(j.seconds, 2)) for j in report.judged]  # 1.0 where little else runs
+    quickest = math.inf
+    for _ in range(3):  # others use this machine as well
+        began = time.perf_counter()
+        report = check_file(student(source))
+        quickest = min(quickest, time.perf_counter() - began)
+        assert report.ok, str(report)
+        assert len(report.judged) >= 15
+        if quickest < 3:
+            return
+    pytest.fail(f"{quickest:.1f} s: {[(j.task.name, round(j.seconds, 2)) for j in report.judged]}")

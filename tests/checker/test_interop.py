@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scratchgen.checker import check
 from scratchgen.checker.grading import Assignment
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,12 @@ def recipe(word, language="python"):
     blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     [block] = [block for block in blocks if word in block]
     return block
+
+
+def test_the_report_in_the_readme_is_one():
+    scope = {}
+    exec(RIGHT.replace("dout.T @ x", "dout.T @ x / len(x)"), scope)
+    assert recipe("✗ linear_backward", "text") in str(check(scope["linear_backward"], "linear_backward"))
 
 
 def test_the_assignment_of_the_readme_is_one(tmp_path):
@@ -101,12 +108,8 @@ def notebook(answer):
 @pytest.mark.filterwarnings("ignore")
 def test_nbgrader_gives_points(tmp_path, monkeypatch):
     """The whole way: assignment, submissions, autograde, gradebook."""
-    pytest.importorskip("nbgrader")
-    import nbformat
-    from nbgrader.api import Gradebook
-    from nbgrader.apps import NbGraderAPI
-    from traitlets.config import Config
-
+    nbgrader, apps = pytest.importorskip("nbgrader.api"), pytest.importorskip("nbgrader.apps")
+    nbformat, traitlets = pytest.importorskip("nbformat"), pytest.importorskip("traitlets.config")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # it calls alembic
     for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
@@ -119,17 +122,17 @@ def test_nbgrader_gives_points(tmp_path, monkeypatch):
     for student, answer in answers.items():
         (tmp_path / "submitted" / student / "ps1").mkdir(parents=True)
         nbformat.write(notebook(answer), tmp_path / "submitted" / student / "ps1" / "hw.ipynb")
-    config = Config()
+    config = traitlets.Config()
     config.CourseDirectory.root = str(tmp_path)
     config.Exchange.root = str(tmp_path / "exchange")
     config.CourseDirectory.db_url = f"sqlite:///{tmp_path}/gradebook.db"
-    api = NbGraderAPI(config=config)
+    api = apps.NbGraderAPI(config=config)
     assert api.generate_assignment("ps1")["success"]
     scores = {}
     for student in answers:
         outcome = api.autograde("ps1", student)
         assert outcome["success"], outcome
-        with Gradebook(config.CourseDirectory.db_url) as book:
+        with nbgrader.Gradebook(config.CourseDirectory.db_url) as book:
             scores[student] = book.find_submission("ps1", student).score
     assert scores == {"ada": 5.0, "bob": 3.33333, "cleo": 5.0, "dora": 0.0, "emil": 0.0}
     graded = nbformat.read(tmp_path / "autograded" / "cleo" / "ps1" / "hw.ipynb", 4)

@@ -3,6 +3,7 @@
 import html.parser
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,6 +125,7 @@ OURS = {
             "notes": [str],
         }
     ],
+    "misnamed": {str: str},
     "printed": str,
     "versions": {"scratchgen": str, "numpy": str},
 }
@@ -173,6 +175,9 @@ def test_json_has_the_fields_of_its_schema(name, hints):
     facts = strict(report_of(SOURCES[name], hints=hints).json())
     fits(facts, OURS)
     for function in facts["functions"]:
+        for array in {**function.get("grads", {}), **function.get("outputs", {})}.values():
+            assert array["ok"] == (array["status"] != "wrong")
+            assert not array["ok"] or array.get("worst") is None  # the right numbers are nobody's business
         assert ("grads" in function) == function["name"].endswith("_backward") != ("outputs" in function)
 
 
@@ -252,13 +257,13 @@ def test_ratio_credit(ratio_credit, expected):
 
 
 def test_a_factor_of_a_part_brings_nothing():
-    """Twice the KL, and the rest right: not a factor of the whole."""
-    source = """
-def gaussian_kl_backward(mean, log_variance):
-    return mean / len(mean), (np.exp(log_variance) - 0.5) / len(mean)
-"""
-    by_name, _ = points(source, ["gaussian_kl"])
-    assert by_name["gaussian_kl_backward"] == 3.5
+    """Of the KL in an ELBO, and the rest right: not a factor of the whole."""
+    report = report_of(linear(dweight="-dout.T @ x"), points={"linear": 10.0})
+    forward, backward = report.judged
+    [e] = backward.explanations
+    part = replace(backward, explanations=(replace(e, facts={**e.facts, "term": "the KL"}),))
+    assert report.score() == round(3 + 7 * 2.5 / 3, 5)
+    assert replace(report, judged=(forward, part)).score() == round(3 + 7 * 2 / 3, 5)
 
 
 def test_what_is_not_handed_in_counts_where_points_are_given():

@@ -268,6 +268,15 @@ def test_a_notebook_brings_its_definitions_only(tmp_path):
         np.testing.assert_array_equal(sandbox.call(TASK, given).arrays["dx"], given["dout"] * (given["x"] > 0))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "euc-kr"])
+def test_a_file_in_any_encoding(encoding, sandbox_of):
+    cookie = "# -*- coding: euc-kr -*-\n" if encoding == "euc-kr" else ""
+    source = cookie + body("print('안녕')", "return dout * (x > 0)  # 역전파").replace("\n", "\r\n")
+    sandbox = sandbox_of(source.encode(encoding))
+    assert sandbox.call(TASK, arguments()).failure is None
+    assert sandbox.all_printed().decode() == "안녕\n"
+
+
 def test_functions_without_a_file_run_in_a_copy_of_this_process():
     calls = []
 

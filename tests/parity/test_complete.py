@@ -19,6 +19,7 @@ NO_COUNTERPART = {
     "Dropout": "draws its mask from another generator",
     "Optimizer": "what the optimizers share",
     "warm_up": "PyTorch counts its steps differently",
+    "Maxout": "PyTorch has none; it is a Linear and a maximum, each compared",
     "Module": "what the layers share",
     "ModuleList": "computes nothing",
     "Parameter": "computes nothing",

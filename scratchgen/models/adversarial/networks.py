@@ -142,6 +142,8 @@ class DCGenerator(nn.Module):
         self.enlarge = nn.ConvTranspose2d(second, first, 4, stride=2, padding=1, init=dcgan_normal, rng=rng)
         self.enlarge_norm = nn.BatchNorm2d(first)
         self.draw = nn.ConvTranspose2d(first, c, 4, stride=2, padding=1, init=dcgan_normal, rng=rng)
+        for layer in (self.enlarge, self.draw):
+            layer.weight.data /= 2  # `ConvTranspose2d` makes up for its stride, DCGAN does not
 
     def forward(self, z: Any) -> Tensor:
         h = F.reshape(self.spread(z), (len(z), *self.small))
