@@ -189,6 +189,7 @@ def draw(config: Config, run: training.Run, kinds: dict[str, np.ndarray], scores
             axes.plot([s["epoch"] for s in told], [s[name] for s in told], marker=".", label=name)
         axes.axhline(225, color="0.6", linewidth=0.8, linestyle=":", label="published, of test images")
         axes.set(xlabel="epoch", ylabel="log-likelihood of validation digits, nats")
+        axes.locator_params(axis="x", integer=True)
         axes.legend()
         curves = plotting.save(figure, config.folder() / "scores.png")
     return [plotting.save(plotting.comparison(shown, 5, title), config.folder() / "samples.png"), curves]

@@ -169,13 +169,15 @@ def _compare(name: str, trials: Sequence[Trial]) -> Output:
         total, wrong = total + off.size, wrong + int((off > limit).sum())
         index = tuple(map(int, np.unravel_index(int(off.argmax()), off.shape)))
         if worst is None or off[index] > largest:
-            largest, worst = float(off[index]), (index, float(given[index]), float(right[index]))
+            largest, worst = float(off[index]), (index, float(given[index]), float(right[index]) + 0.0)
     status = "right" if largest <= max(RIGHT, SINGLE * (limit == SINGLE)) else "nearly" if largest <= limit else "wrong"
     cosine = _cosine(first.given[name], first.right[name])
     return Output(name, status, largest, wrong, total, got, expected, dtype, worst, cosine)
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float | None:
+    if a.size < 2:  # two numbers have no angle
+        return None
     lengths = float(np.linalg.norm(a.astype(float)) * np.linalg.norm(b.astype(float)))
     return float(np.vdot(a.astype(float), b) / lengths) if 0 < lengths < np.inf else None
 

@@ -239,10 +239,10 @@ MESSAGES |= {
         "그 자체로 안정적인 꼴에는 필요 없습니다.",
     ),
     "NEARLY": _both(
-        "{arrays} is right to some five digits, not to the last: a small number added somewhere, most likely.",
-        "An epsilon under a root or inside a logarithm? Nothing is taken off for that.",
-        "{arrays}은(는) 다섯 자리쯤까지 맞습니다. 어딘가에 작은 수를 더한 것 같습니다.",
-        "근호나 로그 안의 epsilon인가요? 감점은 없습니다.",
+        "{arrays} is right to some digits, not to the last: single precision on the way, or a small number added.",
+        "A float32, or an epsilon under a root or inside a logarithm? Nothing is taken off for that.",
+        "{arrays}은(는) 몇 자리까지만 맞습니다. 도중에 단정밀도이거나, 어딘가에 작은 수를 더한 것 같습니다.",
+        "float32, 또는 근호나 로그 안의 epsilon인가요? 감점은 없습니다.",
     ),
 }
 
