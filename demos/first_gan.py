@@ -62,7 +62,6 @@ class FirstGAN(GAN):
         D = MaxoutDiscriminator(784, (units, units), 5, dropout=(0.2, 0.5), init=within(0.005), rng=rng)
         super().__init__(make(), D)
         self.average = make()
-        self.average.load_state_dict(self.generator.state_dict())
 
     def constrain(self) -> None:
         """After each of D's steps: the weights that lead to one unit have a length of at most `LONGEST`."""
@@ -70,11 +69,6 @@ class FirstGAN(GAN):
             if p.ndim == 2:
                 length = np.sqrt(np.square(p.data).sum(1, keepdims=True))
                 p.data *= np.minimum(1, self.LONGEST / np.maximum(length, 1e-7))
-
-    def follow(self, memory: int) -> None:
-        """θ̄ ← θ̄ + (θ − θ̄) / memory (지수 이동 평균): the average takes a step towards G."""
-        for mean, p in zip(self.average.parameters(), self.generator.parameters()):
-            mean.data += (p.data - mean.data) / memory
 
 
 def learn(config: Config, images: Images) -> training.Run:
@@ -84,6 +78,9 @@ def learn(config: Config, images: Images) -> training.Run:
     g = optim.SGD(gan.generator.parameters(), config.lr, momentum=0.5)
     run = training.Run(gan, training.Players(discriminator=d, generator=g), np.random.default_rng(config.seed))
     run.history["scores"] = []
+    average = optim.ExponentialMovingAverage(
+        gan.generator.parameters(), 1 - 1 / config.memory, into=gan.average.parameters()
+    )
     validation, path = images.validation[0][:VALIDATION], config.folder() / "first_gan.npz"
     steps_of_an_epoch = len(images.train[0]) / config.batch_size
 
@@ -92,7 +89,7 @@ def learn(config: Config, images: Images) -> training.Run:
             player.lr = max(1e-6, rate / 1.000004**run.step)
             player.momentum = min(0.7, 0.5 + 0.2 * run.step / steps_of_an_epoch / 250)
         metrics = training.play(run, game, batch, crew)
-        game.follow(config.memory)
+        average.update()
         return metrics
 
     def watch(run: training.Run) -> None:

@@ -301,15 +301,22 @@ class ExponentialMovingAverage:
         average.update()              # after each step
         with average.applied(): …     # the model with the averaged weights
 
-    Buffers (batch norm's running statistics) stay the model's own.
+    Buffers (batch norm's running statistics) stay the model's own. The averages may be held by a second model of the
+    same shapes, whose parameters are `into`: it begins as the first, and can be used and saved like any other.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], decay: float = 0.999) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], decay: float = 0.999, into: Iterable[Tensor] | None = None
+    ) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"ExponentialMovingAverage: decay must lie in [0, 1), got {decay}")
         self.parameters = _unique(parameters)
         self.decay = decay
-        self.averages = [p.data.copy() for p in self.parameters]
+        if into is None:
+            self.averages = [p.data.copy() for p in self.parameters]
+        else:
+            self.averages = [p.data for p in into]
+            self.load_state_dict({str(i): backend.to_host(p.data) for i, p in enumerate(self.parameters)})
 
     def update(self) -> None:
         """Move the averages towards the parameters as they are now."""

@@ -401,3 +401,21 @@ def test_average_state(device, rng):
         other.load_state_dict({"0": state["0"]})
     with pytest.raises(ValueError, match="decay"):
         optim.ExponentialMovingAverage(parameters, decay=1.0)
+
+
+def test_averages_may_live_in_a_second_model():
+    """It begins as the first one, follows it, and is saved as any other model is."""
+    rng = np.random.default_rng(3)
+    first, second = (nn.Linear(3, 2, rng=rng) for _ in range(2))
+    average = optim.ExponentialMovingAverage(first.parameters(), 0.75, into=second.parameters())
+    np.testing.assert_array_equal(second.weight.numpy(), first.weight.numpy())
+    before = first.weight.numpy().copy()
+    first.weight.data += 1
+    average.update()
+    np.testing.assert_allclose(second.weight.numpy(), before + 0.25, rtol=1e-6)
+    saved = second.state_dict()["weight"].copy()
+    average.update()
+    second.load_state_dict(second.state_dict() | {"weight": saved})
+    np.testing.assert_array_equal(average.state_dict()["0"], saved)
+    with pytest.raises(ValueError, match="expected shapes"):
+        optim.ExponentialMovingAverage(first.parameters(), into=nn.Linear(4, 2).parameters())

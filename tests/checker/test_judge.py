@@ -1,32 +1,35 @@
-"""Losses: right ones pass, wrong ones are told why, and what overflows is said without taking anything off."""
+"""What the judge looks at besides variants: links lost at random, several outputs, inputs of a thousand."""
 
 import numpy as np
 import pytest
 
-from scratchgen.checker.exercises import TASKS
+from scratchgen.checker.exercises import EXERCISES, TASKS
 
-from .direct import Variant, told
-from .variants.losses import RIGHT, TWO, WRONG
-
-
-def named(variants):
-    return pytest.mark.parametrize("variant", variants, ids=[f"{v.exercise}: {v.name}" for v in variants])
+from .direct import Variant
 
 
-@named(RIGHT)
-def test_a_right_one_passes(variant):
-    assert {j.status for j in variant.judged()} == {"right"}
+def test_links_that_are_lost_at_random_have_no_cause():
+    """One lost row of them does; in what is lost here and there no rule is seen."""
+    lost = """
+        def linear_backward(dout, x, weight, bias):
+            keep = np.random.default_rng(3).random(weight.shape) < {share}
+            {more}
+            return dout @ (weight * keep), dout.T @ x, dout.sum(0)
+    """
+    (at_random,) = Variant("linear", "", lost.format(share=0.5, more="")).judged()
+    assert [(e.code, e.located) for e in at_random.explanations] == [("LINKS", True)]
+    (one_unit,) = Variant("linear", "", lost.format(share=2, more="keep[1] = 0; keep[4] = 0")).judged()
+    assert [(e.code, e.located) for e in one_unit.explanations] == [("LINKS", False)]
+    assert one_unit.explanations[0].facts["place"] == "index 1, 4 of axis 1 of dout"
 
 
-@named(WRONG)
-def test_a_wrong_one_is_told_why(variant):
-    first = told(variant)
-    assert first in variant.why
-
-
-@named(TWO)
-def test_one_that_is_wrong_twice_is_rejected(variant):
-    assert "wrong" in [j.status for j in variant.judged()]
+def test_several_outputs_have_several_gradients_from_above():
+    """The LSTM's step: dh and dc, of which the cache comes last, or all inputs."""
+    exercise = EXERCISES["lstm_step"]
+    assert exercise.douts == ("dh", "dc")
+    assert exercise.tasks[0].returns == ("h", "c")
+    assert exercise.tasks[1].parameters[:3] == ("dh", "dc", "x")
+    assert not exercise.is_loss
 
 
 NAIVE = """
