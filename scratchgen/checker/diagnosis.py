@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .edits import edited
 from .evidence import Detector, Explanation, Probe, Trial, has_shape
 from .exercises.exercise import Task
 from .formulas import added, instead, misreading, mistake, one_term, quantity, scaled_mistake, terms
@@ -68,5 +69,5 @@ def _joined(explanations: Sequence[Explanation]) -> list[Explanation]:
 
 DETECTORS: tuple[Detector, ...] = (
     shape, zero, ratio, mistake, misreading, constant, permutation, quantity, terms, scaled_mistake, added, exchanged,
-    wrong_input, one_term, instead, indices, place,
+    wrong_input, one_term, edited, instead, indices, place,
 )  # fmt: skip

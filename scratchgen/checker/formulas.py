@@ -28,7 +28,7 @@ from .exercises.exercise import Arguments, Arrays, Mistake, Task, named
 from .numerics import TINY, complex_step
 from .structure import permutation, ratio
 
-__all__ = ["added", "instead", "like", "misreading", "mistake", "one_term", "quantity", "scaled_mistake", "terms"]
+__all__ = ["added", "gradients", "instead", "like", "misreading", "mistake", "one_term", "quantity", "scaled_mistake", "terms"]
 
 
 def mistake(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
@@ -72,10 +72,21 @@ def _wrong_answer(task: Task, known: Mistake, trial: Trial, name: str, scaled: b
     """What the wrong formula gives; None where it says nothing of this array."""
     if formula := _formula(task, known):
         return _value(task, formula, trial).get(name)
-    if not task.is_backward or known.forward is None or not _goes_along(task, known.forward, trial, [name], scaled):
+    if not task.is_backward or known.forward is None:
         return None
-    paired = _paired(task, known.forward, trial)
-    return complex_step(paired, _inputs(task, trial), 1.0, name.removeprefix("d"))
+    return gradients(task, known.forward, trial, [name], scaled).get(name)
+
+
+def gradients(
+    task: Task, forward: Callable[..., Any], trial: Trial, names: Sequence[str] = (), scaled: bool = False
+) -> Arrays:
+    """The gradients `names` (all) of another forward; none if these are not what was given, or if `scaled`, a multiple.
+    """
+    names = names or list(trial.given)
+    if not _goes_along(task, forward, trial, names, scaled):
+        return {}
+    paired, inputs = _paired(task, forward, trial), _inputs(task, trial)
+    return {name: complex_step(paired, inputs, 1.0, name.removeprefix("d")) for name in names}
 
 
 def _is_all_of(task: Task, known: Mistake, trial: Trial) -> bool:
@@ -95,7 +106,9 @@ def _value(task: Task, formula: Callable[..., Any], trial: Trial) -> Arrays:
     return named(formula(**{k: v for k, v in trial.arguments.items() if k not in not_forward}))
 
 
-def _goes_along(task: Task, forward: Callable[..., Any], trial: Trial, names: Sequence[str], scaled: bool) -> bool:
+def _goes_along(
+    task: Task, forward: Callable[..., Any], trial: Trial, names: Sequence[str], scaled: bool = False
+) -> bool:
     """Whether these gradients are those of another forward, or proportional to them: along two random directions, which
     is found out in two calls, not in one for each number."""
     inputs = _inputs(task, trial)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .evidence import ENOUGH, Explanation, Trial, accounts, alike, all_or_none, proportional, tolerance
-from .exercises.exercise import Arrays, Task
+from .exercises.exercise import Arrays, Task, named
 from .structure import shifted
 
 __all__ = ["CHANGES", "PATTERNS", "exchanged", "indices", "place", "wrong_input"]
@@ -21,16 +22,35 @@ __all__ = ["CHANGES", "PATTERNS", "exchanged", "indices", "place", "wrong_input"
 def wrong_input(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
     """Right, but of something else: σ(x) where x was meant, dout where all of it is summed, a label one off."""
     first: Explanation | None = None
-    for argument, value in trials[0].arguments.items():
-        for label, change in CHANGES if isinstance(value, np.ndarray) else ():
-            found = proportional(name, trials, (_changed(task, t, name, argument, change) for t in trials), task)
-            if found and not all(alike(_changed(task, t, name, argument, change), t.right[name], 1e-8) for t in trials):
-                facts = {"argument": argument, "instead": label.format(argument), "factor": found[0]}
-                explanation = Explanation("WRONG_INPUT", (name,), found[1], facts)
-                if found[0] == "1":
-                    return explanation
-                first = first or explanation
+    for argument, label, other in _others(task, trials[0]):
+        answers = [partial(_answer, task, t, name, argument, label, other) for t in trials]
+        found = proportional(name, trials, (answer() for answer in answers), task)
+        if found and not all(alike(answer(), t.right[name], 1e-8) for answer, t in zip(answers, trials)):
+            facts = {"argument": argument, "instead": label, "factor": found[0]}
+            explanation = Explanation("WRONG_INPUT", (name,), found[1], facts)
+            if found[0] == "1":
+                return explanation
+            first = first or explanation
     return first
+
+
+def _others(task: Task, trial: Trial) -> Iterator[tuple[str, str, Callable[[Trial], Any]]]:
+    """What may stand where an argument belongs: itself, changed, or in a backward what the forward made of it."""
+    for argument, value in trial.arguments.items():
+        if not isinstance(value, np.ndarray):
+            continue
+        for label, change in CHANGES:
+            yield argument, label.format(argument), lambda t, a=argument, change=change: change(t.arguments[a])
+        for output, array in _outputs(task, trial).items() if argument not in task.exercise.douts else ():
+            if array.shape == value.shape:
+                yield argument, f"the output {output}".removesuffix(" out"), lambda t, o=output: _outputs(task, t)[o]
+
+
+def _outputs(task: Task, trial: Trial) -> Arrays:
+    """What the forward of a backward gives."""
+    inputs = {k: v for k, v in trial.arguments.items() if k not in task.exercise.douts}
+    found: Arrays = trial.once("outputs", lambda: named(task.exercise.forward(**inputs)) if task.is_backward else {})
+    return found
 
 
 def exchanged(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
@@ -47,12 +67,14 @@ def exchanged(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | N
     return None
 
 
-def _changed(task: Task, trial: Trial, name: str, argument: str, change: Callable[[Any], Any]) -> Any:
-    value = trial.arguments[argument]
+def _answer(
+    task: Task, trial: Trial, name: str, argument: str, label: str, other: Callable[[Trial], Any]
+) -> Any:
+    """The right answer with something else in the place of an argument."""
     with np.errstate(all="ignore"):
         try:
-            arguments = {**trial.arguments, argument: change(value)}
-            return trial.once((task.name, argument, id(change)), lambda: task.right(arguments))[name]
+            arguments = {**trial.arguments, argument: other(trial)}
+            return trial.once((task.name, argument, label), lambda: task.right(arguments))[name]
         except (ValueError, IndexError, TypeError):
             return None
 
@@ -91,6 +113,9 @@ CHANGES: tuple[tuple[str, Callable[[np.ndarray], Any]], ...] = (
     ("{}, one pixel further down and right", lambda x: shifted(x, (0,) * (x.ndim - 2) + (1, 1)[: x.ndim])),
     ("{}, one pixel further up and left", lambda x: shifted(x, (0,) * (x.ndim - 2) + (-1, -1)[: x.ndim])),
     ("the transpose of {}", lambda x: x.swapaxes(-1, -2)),
+    ("{} reshaped where it is to be transposed", lambda x: x.reshape(x.shape[::-1]).T),
+    ("{} less its mean over the last axis", lambda x: x - x.mean(-1, keepdims=True)),
+    ("the mean of {} over its last axis", lambda x: np.broadcast_to(x.mean(-1, keepdims=True), x.shape)),
 )  # fmt: skip
 
 

@@ -145,6 +145,18 @@ MESSAGES: dict[str, dict[str, Message]] = {
         "{arrays}은(는) {argument}과(와) {other}을(를) 서로 바꾸어 넣었을 때 나오는 값입니다.",
         "인자의 순서와, cache에 넣고 꺼내는 순서를 보세요.",
     ),
+    "LEFT_OUT": _both(
+        "{arrays} is what comes out of the right formula when “{removed}” is left out of it{where}.",
+        "Find that place in yours: forgotten, cancelled too early, or lost between two lines?",
+        "{arrays}은(는) 바른 식에서 “{removed}”을(를) 빠뜨렸을 때 나오는 값입니다{where}.",
+        "여러분의 식에서 그 자리를 찾으세요. 빠뜨렸거나, 너무 일찍 약분했거나, 줄 사이에서 잃어버렸을 수 있습니다.",
+    ),
+    "EDIT": _both(
+        "{arrays} is what comes out of the right formula with “{put}” where “{removed}” belongs{where}.",
+        "Find that place in yours: one name for another, one function or axis for another, a sign?",
+        "{arrays}은(는) 바른 식에서 “{removed}” 자리에 “{put}”을(를) 썼을 때 나오는 값입니다{where}.",
+        "여러분의 식에서 그 자리를 찾으세요. 이름, 함수, 축, 부호를 바꾸어 쓰지 않았는지 보세요.",
+    ),
     "INSTEAD": _both(
         "{arrays} is {factor} times {quantity}, and nothing else.",
         "Something is returned before it has been worked out to the end.",
@@ -456,6 +468,12 @@ MESSAGES |= {
             "마스크의 1은 남긴다는 뜻입니다.",
         ),
     },
+    "DROPOUT_COUNTED": _both(
+        "{arrays} was divided by the share of numbers that this mask happens to keep.",
+        "Asked for is the probability to be kept, the same for every mask: then the expectation is right.",
+        "{arrays}을(를) 이 마스크에서 우연히 남은 비율로 나누었습니다.",
+        "마스크마다 다른 비율이 아니라, 남을 확률로 나누어야 기댓값이 맞습니다.",
+    ),
     "DROPOUT_ONE_FACTOR": {
         "en": Message(
             "{arrays} is scaled, but nothing is dropped.",
@@ -1001,6 +1019,12 @@ MESSAGES |= {
             "보관한 것이 셀 상태입니까, 그 tanh입니까?",
         ),
     },
+    "LSTM_NEW_H": _both(
+        "{arrays} was made with the new hidden state.",
+        "The recurrent weights were multiplied by the state that came in, not by the one that goes out.",
+        "{arrays}을(를) 새 은닉 상태로 계산했습니다.",
+        "순환 가중치에 곱해진 것은 나가는 상태가 아니라 들어온 상태입니다.",
+    ),
     "LSTM_NEW_C": {
         "en": Message(
             "In {arrays} the forget gate gets the new cell state.",
@@ -1531,6 +1555,12 @@ MESSAGES |= {
         "{arrays}은(는) 바서슈타인 GAN의 것입니다. 로짓 그 자체를 평균했습니다.",
         "D = σ(로짓)의 로그를 쓰는 손실을 구하세요.",
     ),
+    "GAN_LOG_OF_MEAN": _both(
+        "{arrays}: the logarithm of the mean was taken, not the mean of the logarithms.",
+        "An expectation of a logarithm: first the logarithm of each image's D, then the mean.",
+        "{arrays}: 로그의 평균이 아니라 평균의 로그를 구했습니다.",
+        "로그의 기댓값입니다. 먼저 이미지마다 D의 로그를 구하고, 그다음에 평균하세요.",
+    ),
     "GAN_SIGMOID_TWICE": _both(
         "{arrays}: the sigmoid was taken twice.",
         "Is σ inside your loss, and did σ(logit) go into it?",
@@ -1590,6 +1620,12 @@ MESSAGES |= {
         "Of each image it is the length of its slope, one number, that should be 1.",
         "{arrays}: 기울기의 성분 하나하나를 1과 비교했습니다.",
         "1이 되어야 하는 것은 이미지마다 하나인 기울기의 길이입니다.",
+    ),
+    "PENALTY_SUM_OF_SIZES": _both(
+        "{arrays}: the length was taken as the sum of the sizes |s|, without squares and root.",
+        "The length of a vector is the root of the sum of its squares.",
+        "{arrays}: 길이를 제곱과 근호 없이 절댓값의 합으로 구했습니다.",
+        "벡터의 길이는 제곱합의 제곱근입니다.",
     ),
     "PENALTY_BATCH_LENGTH": _both(
         "{arrays}: one length was taken of the whole batch.",
@@ -1857,6 +1893,10 @@ def _phrases(language: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     said["measured"] = (
         (f" ({values} in the three shapes)" if english else f" (세 가지 크기에서 {values})") if values else ""
     )
+    if "removed" in facts:
+        line = f"for {facts['line']}" if english else f"{facts['line']} 줄"
+        notes = ([line] if facts["line"] else []) + ([facts["meaning"]] if facts["meaning"] else [])
+        said["where"] = f" ({': '.join(notes)})" if notes else ""
     if "index" in facts:
         said["index"] = str(list(facts["index"])) if facts["index"] else ""
     if facts.get("links") and facts.get("place"):
@@ -2002,6 +2042,10 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"(.+), its rows reversed", "행을 뒤집은 {0}"),
     (r"(.+), its last axis reversed", "마지막 축을 뒤집은 {0}"),
     (r"(.+) less its mean over axis 0", "0번 축 평균을 뺀 {0}"),
+    (r"(.+) less its mean over the last axis", "마지막 축 평균을 뺀 {0}"),
+    (r"the mean of (.+) over its last axis", "{0}의 마지막 축 평균"),
+    (r"(.+) reshaped where it is to be transposed", "전치하지 않고 reshape한 {0}"),
+    (r"the output ?(.*)", "출력 {0}"),
     (r"the sign of (.+)", "{0}의 부호"),
     (r"(.+) turned by 180°", "180° 돌린 {0}"),
     (r"the transpose of (.+)", "{0}의 전치"),

@@ -52,6 +52,12 @@ DISCRIMINATOR_LOSS = Exercise(
     },
     mistakes=(
         Mistake(
+            "GAN_LOG_OF_MEAN",
+            lambda real_logits, fake_logits: (
+                -np.log(sigmoid(real_logits).mean()) - np.log(sigmoid(-fake_logits).mean())
+            ),
+        ),
+        Mistake(
             "GAN_LABELS_SWAPPED",
             lambda real_logits, fake_logits: softplus(real_logits).mean() + softplus(-fake_logits).mean(),
         ),
@@ -136,6 +142,7 @@ GENERATOR_LOSS_MINIMAX = Exercise(
     stress=lambda rng, sizes: {"fake_logits": huge("N")(rng, sizes)},
     quantities=_generator_quantities,
     mistakes=(
+        Mistake("GAN_LOG_OF_MEAN", lambda fake_logits: np.log(sigmoid(-fake_logits).mean())),
         Mistake("GENERATOR_NON_SATURATING", generator_loss_non_saturating_forward),
         Mistake("GAN_SIGMOID_TWICE", lambda fake_logits: generator_loss_minimax_forward(sigmoid(fake_logits))),
         *OTHER_GAMES,
@@ -160,6 +167,7 @@ GENERATOR_LOSS_NON_SATURATING = Exercise(
         },
     },
     mistakes=(
+        Mistake("GAN_LOG_OF_MEAN", lambda fake_logits: -np.log(sigmoid(fake_logits).mean())),
         Mistake("GENERATOR_SATURATING", generator_loss_minimax_forward),
         Mistake("GENERATOR_LABEL_ZERO", lambda fake_logits: softplus(fake_logits).mean()),
         Mistake("GAN_SIGMOID_TWICE", lambda fake_logits: generator_loss_non_saturating_forward(sigmoid(fake_logits))),
@@ -224,6 +232,10 @@ GRADIENT_PENALTY = Exercise(
         Mistake(
             "PENALTY_EACH_NUMBER",
             lambda slope, strength: strength * ((slope * np.sign(np.real(slope)) - 1) ** 2).sum(1).mean(),
+        ),
+        Mistake(
+            "PENALTY_SUM_OF_SIZES",
+            lambda slope, strength: strength * (((slope * np.sign(np.real(slope))).sum(1) - 1) ** 2).mean(),
         ),
         Mistake("PENALTY_BATCH_LENGTH", lambda slope, strength: strength * ((slope**2).sum() ** 0.5 - 1) ** 2),
         Mistake("PENALTY_BATCH_AXIS", lambda slope, strength: strength * (((slope**2).sum(0) ** 0.5 - 1) ** 2).mean()),

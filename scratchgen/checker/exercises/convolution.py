@@ -420,7 +420,8 @@ def lstm_step_backward(
 ) -> Arrays:
     a_i, a_f, a_g, a_o = np.split(x @ weight.T + previous_h @ recurrent.T + bias, 4, 1)
     i, f, g, o = _sigmoid(a_i), _sigmoid(a_f), np.tanh(a_g), _sigmoid(a_o)
-    seen = np.tanh(f * previous_c + i * g)
+    c = f * previous_c + i * g
+    seen = np.tanh(c)
     dc = dc + dh * o * (1 - seen**2)
     da = [dc * g * i * (1 - i), dc * previous_c * f * (1 - f), dc * i * (1 - g**2), dh * seen * o * (1 - o)]
     return _from_gates(np.concatenate(da, 1), dc * f, x, previous_h, weight, recurrent)
@@ -455,8 +456,9 @@ def _lstm_wrong(what: str) -> Callable[..., Arrays]:
         slopes |= {"g": g * (1 - g)} if what == "g sigmoid" else {}
         old = c if what == "new c" else previous_c
         shown = c if what == "shown c" else seen
+        came = o * seen if what == "new h" else previous_h
         da = [dc * g * slopes["i"], dc * old * slopes["f"], dc * i * slopes["g"], dh * shown * slopes["o"]]
-        return _from_gates(np.concatenate(da, 1), dc * f, x, previous_h, weight, recurrent)
+        return _from_gates(np.concatenate(da, 1), dc * f, x, came, weight, recurrent)
 
     return backward
 
@@ -548,6 +550,7 @@ LSTM_STEP = Exercise(
         Mistake("LSTM_H_TO_C_NO_TANH", backward=_lstm_wrong("no tanh")),
         Mistake("LSTM_TANH_TWICE", backward=_lstm_wrong("tanh of tanh")),
         Mistake("LSTM_NEW_C", backward=_lstm_wrong("new c")),
+        Mistake("LSTM_NEW_H", backward=_lstm_wrong("new h")),
         Mistake("LSTM_SHOWN", backward=_lstm_wrong("shown c")),
         Mistake("LSTM_G_SIGMOID", backward=_lstm_wrong("g sigmoid")),
         *(Mistake("LSTM_SLOPE", backward=_lstm_wrong(f"slope {gates}")) for gates in (*"ifgo", "ifo", "ifgo")),

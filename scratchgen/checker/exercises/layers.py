@@ -164,6 +164,7 @@ DROPOUT = Exercise(
         Mistake("DROPOUT_TEST", forward=lambda x, mask, p: x),
         Mistake("DROPOUT_INVERTED", forward=lambda x, mask, p: x * (1 - mask) / (1 - p)),
         Mistake("DROPOUT_INVERTED", forward=lambda x, mask, p: x * (1 - mask) / p),
+        Mistake("DROPOUT_COUNTED", forward=lambda x, mask, p: x * mask / mask.mean()),
         Mistake("DROPOUT_ONE_FACTOR", forward=lambda x, mask, p: x / (1 - p)),
     ),
 )

@@ -625,6 +625,10 @@ COIN_MAP = Exercise(
             "COIN_POSTERIOR_MEAN",
             lambda throws, alpha, beta: (throws.sum(1) + alpha) / (throws.shape[1] + alpha + beta),
         ),
+        Mistake(
+            "COIN_ODDS",
+            lambda throws, alpha, beta: (throws.sum(1) + alpha - 1) / ((1 - throws).sum(1) + beta - 1),
+        ),
         Mistake("COIN_PRIOR_IGNORED", lambda throws, alpha, beta: throws.mean(1)),
         Mistake("COIN_PRIOR_EXCHANGED", lambda throws, alpha, beta: coin_map(throws, beta, alpha)),
         Mistake("COIN_DENOMINATOR", lambda throws, alpha, beta: (throws.sum(1) + alpha - 1) / throws.shape[1]),
