@@ -69,5 +69,5 @@ def _joined(explanations: Sequence[Explanation]) -> list[Explanation]:
 
 DETECTORS: tuple[Detector, ...] = (
     shape, zero, ratio, mistake, misreading, constant, permutation, quantity, terms, scaled_mistake, added, exchanged,
-    wrong_input, one_term, edited, instead, indices, place,
+    wrong_input, one_term, indices, edited, instead, place,
 )  # fmt: skip

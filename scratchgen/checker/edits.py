@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from .evidence import Explanation, Trial, alike, proportional, tolerance
+from .evidence import ENOUGH, Explanation, Trial, alike, proportional, tolerance
 from .exercises.exercise import Arrays, Task, named
 from .exercises.longhand import LONGHAND
-from .formulas import gradients
+from .formulas import along, gradients, slopes
 
 __all__ = ["Edit", "edited", "edits"]
 
@@ -40,11 +40,18 @@ class Edit:
     function: Callable[..., Any]
 
     def __call__(self, **arguments: Any) -> Arrays:
-        """What comes out; nothing where the edited formula fails."""
+        """What comes out; nothing where the edited formula fails, or would write into its arguments."""
         try:
-            return named(self.function(**arguments))
+            return named(self.function(**{k: _not_to_be_changed(v) for k, v in arguments.items()}))
         except Exception:  # an edit may be nonsense in any way
             return {}
+
+
+def _not_to_be_changed(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.flags.writeable = False
+    return value
 
 
 def edited(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
@@ -54,7 +61,7 @@ def edited(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None
     """
     trial, first = trials[0], None
     right = {n for n, given in trial.given.items() if alike(given, trial.right[n], tolerance(given))}
-    for edit, answer in _answers(task):
+    for edit, answer in _likely(task, name, trials):
         found = proportional(name, trials, (answer(t).get(name) for t in trials), task)
         if found is None or found[0] == "0" or re.search(r"\d\.\d", found[0]):
             continue  # of two mistakes in one line the second must at least have a name
@@ -68,20 +75,50 @@ def edited(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None
     return first
 
 
-def _answers(task: Task) -> Iterator[tuple[Edit, Callable[[Trial], Arrays]]]:
-    """Each edit, and what it gives in a trial."""
-
-    def its_own(edit: Edit, trial: Trial) -> Arrays:
-        found: Arrays = trial.once((task.name, edit), lambda: edit(**{k: trial.arguments[k] for k in task.parameters}))
-        return found
-
-    def derivatives(edit: Edit, trial: Trial) -> Arrays:
-        found: Arrays = trial.once((task.name, edit), lambda: gradients(task, edit, trial))
-        return found
-
-    yield from ((edit, partial(its_own, edit)) for form in _forms(task) for edit in edits(form))
+def _likely(task: Task, name: str, trials: Sequence[Trial]) -> Iterator[tuple[Edit, Callable[[Trial], Arrays]]]:
+    """Edits and what they give in a trial, but for those of which two random projections are not in proportion to what
+    was given: that rules out almost all, and is computed once for each edit."""
+    small = trials[0].right[name].size < ENOUGH  # then several trials go together
+    few = [t for t in trials if t.shape == trials[0].shape] if small else trials[:1]
+    own = [edit for form in _forms(task) for edit in edits(form)]
+    ours = np.concatenate([t.once((task.name, "edits"), partial(_projected, task, own, t))[name] for t in few], 1)
+    for i in _in_proportion(ours, np.concatenate([along(t.given, [name]) for t in few])):
+        yield own[i], partial(_answer, task, own[i])
     if task.is_backward:
-        yield from ((edit, partial(derivatives, edit)) for form in _forms(task.exercise.tasks[0]) for edit in edits(form))
+        others = [edit for form in _forms(task.exercise.tasks[0]) for edit in edits(form)]
+        ours = np.concatenate([t.once((task.name, "slopes"), partial(_slopes, task, others, t)) for t in few], 1)
+        for i in _in_proportion(ours, np.concatenate([along(t.given, list(t.given)) for t in few])):
+            yield others[i], partial(gradients, task, others[i])
+
+
+def _projected(task: Task, several: Sequence[Edit], trial: Trial) -> dict[str, np.ndarray]:
+    """Two numbers of each array for each edit; of an array that has another shape they are not numbers."""
+    found = {name: np.full((len(several), 2), np.nan) for name in trial.right}
+    for i, edit in enumerate(several):
+        answer = _answer(task, edit, trial)
+        for name, right in trial.right.items():
+            if np.shape(answer.get(name)) == right.shape:
+                found[name][i] = along(answer, [name])
+    return found
+
+
+def _slopes(task: Task, several: Sequence[Edit], trial: Trial) -> np.ndarray:
+    """Two numbers of all arrays together for each edit of the forward."""
+    found = np.full((len(several), 2), np.nan)
+    for i, edit in enumerate(several):
+        if len(both := slopes(task, edit, trial, list(trial.given))):
+            found[i] = both
+    return found
+
+
+def _in_proportion(ours: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Which rows are a multiple of the numbers given."""
+    lengths = (ours**2).sum(1)
+    return np.flatnonzero((lengths > 0) & ((ours @ given) ** 2 >= (1 - 1e-8) * lengths * (given @ given)))
+
+
+def _answer(task: Task, edit: Edit, trial: Trial) -> Arrays:
+    return edit(**{k: trial.arguments[k] for k in task.parameters})
 
 
 def _forms(task: Task) -> list[Callable[..., Any]]:
@@ -104,10 +141,12 @@ def edits(function: Callable[..., Any]) -> tuple[Edit, ...]:
             if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)
         }
         names = [argument.arg for argument in tree.args.args] + list(defined)
+        made = {n: f for n, v in defined.items() if (f := re.fullmatch(r"([\w.]+)\(\w+\)", v))}
+        counts = _that_count(tree)
         for line, node, put in list(_places(tree)):
-            for rank, text, removed, instead in _alternatives(node, names):
-                (changed,) = ast.parse(text).body
-                put(changed.value if isinstance(changed, ast.Expr) else changed)
+            several = _alternatives(node, names, () if node in counts else WRAPS)
+            for rank, text, removed, instead in [*several, *_same_of_another(node, made, names)]:
+                put(_node(text))
                 own = dict(scope)
                 exec(rest, own)
                 exec(compile(ast.Module([tree], []), "<edited>", "exec"), own)
@@ -133,6 +172,13 @@ def _sources(function: Callable[..., Any]) -> dict[str, tuple[FunctionType, ast.
     return found
 
 
+@cache
+def _node(text: str) -> Any:
+    """The tree of an expression, or of a statement."""
+    (line,) = ast.parse(text).body
+    return line.value if isinstance(line, ast.Expr) else line
+
+
 def _parsed(function: FunctionType) -> ast.stmt:
     return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
 
@@ -142,8 +188,9 @@ def _places(tree: ast.FunctionDef) -> Iterator[tuple[str, Any, Callable[[Any], N
     body = ast.Module(tree.body, [])
     makes: dict[ast.AST, str] = {}
     for node in ast.walk(body):
-        if isinstance(node, ast.Assign):
-            makes |= dict.fromkeys(ast.walk(node), ast.unparse(node.targets[0]))
+        if isinstance(node, (ast.Assign, ast.AugAssign)):
+            target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+            makes |= dict.fromkeys(ast.walk(node), ast.unparse(target).partition("[")[0])
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values):
                 makes |= dict.fromkeys(ast.walk(value), key.value if isinstance(key, ast.Constant) else "")
@@ -155,8 +202,23 @@ def _places(tree: ast.FunctionDef) -> Iterator[tuple[str, Any, Callable[[Any], N
                     yield makes.get(one, ""), one, put
 
 
+def _that_count(tree: ast.FunctionDef) -> set[ast.AST]:
+    """What is an index, a size or an axis, of which no square is taken."""
+    found: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript):
+            found |= set(ast.walk(node.slice))
+        elif isinstance(node, ast.Call) and (last := ast.unparse(node.func).rpartition(".")[2]) in COUNTING:
+            found |= {n for part in node.args[COUNTING[last] :] for n in ast.walk(part)}
+    return found
+
+
 SIGNS: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@"}
 OPPOSITE = {"+": "-", "-": "+", "*": "/", "/": "*"}
+COUNTING = {  # from which argument on
+    "arange": 0, "eye": 0, "ndindex": 0, "range": 0, "reshape": 0, "transpose": 0, "zeros": 0,
+    "moveaxis": 1, "pad": 1, "split": 1,
+}  # fmt: skip
 FUNCTIONS = ("exp", "log", "sqrt", "tanh", "log1p", "expm1", "abs")
 REDUCTIONS = ("sum", "mean", "max", "min", "std", "var")
 WRAPS = (
@@ -164,17 +226,23 @@ WRAPS = (
     "np.abs({})", "np.sign({})", "np.ones_like({})", "{}.T", "{}[::-1]", "{}.sum(0)", "{}.sum(1, keepdims=True)",
     "{}.mean(0)", "{}.mean(1, keepdims=True)", "{}.mean()", "{}.sum()", "{} > 0", "np.maximum({}, 0)",
     "1 / (1 + np.exp(-{}))", "{} * (1 - {})", "{} - {}.mean(0)", "np.roll({}, 1, 0)", "np.roll({}, -1, 0)",
-    "np.cumsum({}, 0)", "np.sort({}, 0)",
+    "np.cumsum({}, 0)", "np.sort({}, 0)", "{} + 1", "{} - 1", "{}.max()", "{}[..., ::-1]", "{}[..., ::-1, ::-1]",
 )  # fmt: skip
 
 
-def _alternatives(node: Any, names: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
+def _alternatives(node: Any, names: Sequence[str], wraps: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
     """(rank, what to write, what is not there any more, what is there instead)."""
     whole = ast.unparse(node)
     if isinstance(node, ast.AugAssign):
         yield 1, whole.replace(f" {SIGNS[type(node.op)]}= ", " = ", 1), f"{SIGNS[type(node.op)]}=", "="
+    if text := _other_order(node):
+        yield 2, text, whole, text
+    if text := _reshaped(node):
+        yield 2, text, whole, "reshape"
     if isinstance(node, ast.BinOp) and (sign := SIGNS.get(type(node.op))):
-        yield from _of_two(ast.unparse(node.left), sign, ast.unparse(node.right))
+        low = [isinstance(n, ast.BinOp) and SIGNS.get(type(n.op), "+") in "+-" for n in (node.left, node.right)]
+        a, b = (f"({ast.unparse(n)})" if l and sign != "+" else ast.unparse(n) for n, l in zip((node.left, node.right), low))
+        yield from _of_two(a, sign, b)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield 0, ast.unparse(node.operand), "-", ""
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
@@ -191,9 +259,51 @@ def _alternatives(node: Any, names: Sequence[str]) -> Iterator[tuple[int, str, s
         yield from _of_call(node, whole)
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         yield from ((3, other, whole, other) for other in names if other != whole)
-    if isinstance(node, (ast.Name, ast.Call)) and whole not in ("np",) and "real" not in whole:
-        for wrap in WRAPS:
+    if isinstance(node, (ast.Name, ast.Call, ast.Subscript)) and whole not in ("np",) and "real" not in whole:
+        for wrap in wraps:
             yield 4, wrap.format(whole, whole), whole, wrap.format(whole, whole)
+
+
+def _same_of_another(node: Any, made: dict[str, Any], names: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
+    """Where a name stands for f(x), the same f of another name."""
+    if isinstance(node, ast.Name) and node.id in made:
+        for other in names:
+            yield 3, (text := f"{made[node.id][1]}({other})"), node.id, text
+
+
+def _other_order(node: Any) -> str:
+    """The mean of a square as the square of a mean, and the like: two operations in the other order."""
+    outer, inner = _operation(node), None
+    if outer is not None:
+        inner = _operation(outer[1])
+    return inner[0].format(outer[0].format(ast.unparse(inner[1]))) if outer and inner else ""
+
+
+def _operation(node: Any) -> tuple[str, Any] | None:
+    """What is done, with a gap, and to what: ("({}) ** 2", x), ("np.log({})", x), ("({}).mean(0)", x)."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        return f"({{}}) ** {ast.unparse(node.right)}", node.left
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return "-({})", node.operand
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        inside = ", ".join(ast.unparse(part) for part in (*node.args, *node.keywords))
+        if node.func.attr in FUNCTIONS and len(node.args) == 1:
+            return f"np.{node.func.attr}({{}})", node.args[0]
+        if node.func.attr in REDUCTIONS:
+            return f"({{}}).{node.func.attr}({inside})", node.func.value
+    return None
+
+
+def _reshaped(node: Any) -> str:
+    """A reshape where axes are to change places: the numbers get into disorder."""
+    whole = ast.unparse(node)
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return f"{ast.unparse(node.value)}.reshape({whole}.shape)"
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.moveaxis", "np.swapaxes", "np.transpose"):
+        return f"{ast.unparse(node.args[0])}.reshape({whole}.shape)"
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "transpose":
+        return f"{ast.unparse(node.func.value)}.reshape({whole}.shape)"
+    return ""
 
 
 def _of_two(a: str, sign: str, b: str) -> Iterator[tuple[int, str, str, str]]:

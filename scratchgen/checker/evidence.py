@@ -144,6 +144,8 @@ def vocabulary(trials: Sequence[Trial], exercise: Exercise) -> Iterator[tuple[st
         odds = {f"{n}/(1−{n})": v / (1 - v) for n, v in scalars.items()}
         odds |= {f"(1−{n})/{n}": (1 - v) / v for n, v in scalars.items()}
         rest |= {f"(1−{n})²": (1 - v) ** 2 for n, v in scalars.items()}
+        rest |= {f"√(1−{n})": (1 - v) ** 0.5 for n, v in scalars.items()}
+        rest |= {f"1/√(1−{n})": (1 - v) ** -0.5 for n, v in scalars.items()}
         powers = {f"{n}²": v**2 for n, v in scalars.items()} | {f"√{n}": v**0.5 for n, v in several.items()}
         powers |= {f"1/{n}²": v**-2.0 for n, v in scalars.items()} | {f"1/√{n}": v**-0.5 for n, v in several.items()}
     for group in (plain, units, several, inverse, twice, halves, quotients, one_less, one_more, rest, odds, powers):

@@ -28,7 +28,7 @@ from .exercises.exercise import Arguments, Arrays, Mistake, Task, named
 from .numerics import TINY, complex_step
 from .structure import permutation, ratio
 
-__all__ = ["added", "gradients", "instead", "like", "misreading", "mistake", "one_term", "quantity", "scaled_mistake", "terms"]
+__all__ = ["added", "along", "gradients", "instead", "like", "misreading", "mistake", "one_term", "quantity", "scaled_mistake", "slopes", "terms"]
 
 
 def mistake(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
@@ -49,7 +49,8 @@ def scaled_mistake(task: Task, name: str, trials: Sequence[Trial]) -> Explanatio
 def _known(
     task: Task, name: str, trials: Sequence[Trial], mistakes: Sequence[Mistake], scaled: bool = False
 ) -> Explanation | None:
-    """First comes one that accounts for all that was given, for what is right in it too."""
+    """First comes one that accounts for all that was given, for what is right in it too. If one would have spoiled that,
+    a part that is missing from a sum is the simpler reason."""
     partial = None
     for known in mistakes:
         if scaled and not _is_all_of(task, known, trials[0]):
@@ -59,7 +60,8 @@ def _known(
             explanation = Explanation(known.code, (name,), found[1], {"known": True, "factor": found[0]})
             if scaled or _is_all_of(task, known, trials[0]):
                 return explanation
-            partial = partial or explanation
+            if partial is None and not (_spoils(task, known, name, trials[0]) and terms(task, name, trials)):
+                partial = explanation
     return partial
 
 
@@ -101,6 +103,15 @@ def _is_all_of(task: Task, known: Mistake, trial: Trial) -> bool:
     return known.forward is not None and _goes_along(task, known.forward, trial, names, scaled=True)
 
 
+def _spoils(task: Task, known: Mistake, name: str, trial: Trial) -> bool:
+    """Whether the wrong formula would have made wrong what is right: then it is not what was done."""
+    right = [n for n, g in trial.given.items() if n != name and alike(g, trial.right[n], tolerance(g))]
+    if formula := _formula(task, known):
+        wrong = {**trial.right, **_value(task, formula, trial)}
+        return not all(alike(wrong[n], trial.right[n], 1e-5) for n in right)
+    return known.forward is not None and not _goes_along(task, known.forward, trial, [name, *right])
+
+
 def _value(task: Task, formula: Callable[..., Any], trial: Trial) -> Arrays:
     not_forward = () if task.is_backward else task.exercise.douts
     return named(formula(**{k: v for k, v in trial.arguments.items() if k not in not_forward}))
@@ -111,23 +122,36 @@ def _goes_along(
 ) -> bool:
     """Whether these gradients are those of another forward, or proportional to them: along two random directions, which
     is found out in two calls, not in one for each number."""
-    inputs = _inputs(task, trial)
-    moved = {n: n.removeprefix("d") for n in names}
-    if any(x not in inputs or np.shape(inputs[x]) != trial.given[n].shape for n, x in moved.items()):
+    theirs, ours = along(trial.given, names), slopes(task, forward, trial, names)
+    if np.shape(theirs) != np.shape(ours):
         return False
+    norm = np.sqrt(sum(float((trial.given[n].astype(float) ** 2).sum()) for n in names))
+    if not scaled:
+        return bool(np.abs(ours - theirs).max() <= 1e-4 * norm)
+    return bool(abs(ours[0] * theirs[1] - ours[1] * theirs[0]) <= 1e-4 * np.hypot(*ours) * norm)
+
+
+def along(arrays: Mapping[str, Any], names: Sequence[str]) -> np.ndarray:
+    """What gradients say of the slopes in two random directions."""
+    return np.array([sum(float(np.sum(arrays[n] * v[n])) for n in names) for v in _directions(arrays, names)])
+
+
+def slopes(task: Task, forward: Callable[..., Any], trial: Trial, names: Sequence[str]) -> np.ndarray:
+    """The slopes of a forward in these directions, by complex steps; none where it fits neither inputs nor outputs."""
+    inputs, moved = _inputs(task, trial), {n: n.removeprefix("d") for n in names}
+    if any(x not in inputs or np.shape(inputs[x]) != trial.given[n].shape for n, x in moved.items()):
+        return np.array([])
     above = {f"d{out}": np.shape(array) for out, array in named(forward(**inputs)).items()}
     if any(np.shape(trial.arguments[d]) != above.get(d) for d in task.exercise.douts):
-        return False  # an output of another shape
+        return np.array([])  # an output of another shape
+    paired = _paired(task, forward, trial)
+    there = ({x: inputs[x] + 1j * TINY * v[n] for n, x in moved.items()} for v in _directions(trial.given, names))
+    return np.array([np.imag(paired(**{**inputs, **t})) / TINY for t in there])
+
+
+def _directions(arrays: Mapping[str, Any], names: Sequence[str]) -> list[Arrays]:
     rng = np.random.default_rng(0)
-    slopes, theirs, norm = [], [], np.sqrt(sum(float((trial.given[n].astype(float) ** 2).sum()) for n in names))
-    for _ in range(2):
-        along = {n: rng.standard_normal(trial.given[n].shape) for n in names}
-        there = {x: inputs[x] + 1j * TINY * along[n] for n, x in moved.items()}
-        slopes.append(np.imag(_paired(task, forward, trial)(**{**inputs, **there})) / TINY)
-        theirs.append(sum(float(np.sum(trial.given[n] * v)) for n, v in along.items()))
-    if not scaled:
-        return bool(np.abs(np.subtract(slopes, theirs)).max() <= 1e-4 * norm)
-    return bool(abs(slopes[0] * theirs[1] - slopes[1] * theirs[0]) <= 1e-4 * np.hypot(*slopes) * norm)
+    return [{n: rng.standard_normal(np.shape(arrays[n])) for n in names} for _ in range(2)]
 
 
 def _inputs(task: Task, trial: Trial) -> Arguments:
@@ -158,11 +182,13 @@ def quantity(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | No
 
 def added(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
     """Something added to the right answer, a · right + b · q: a weight decay."""
-    for label in quantities(task, trials[0]):
-        found = _combination(task, name, trials, ([t.right[name], like(task, t, name, label)] for t in trials))
+    for dout, label in itertools.product(("", *task.exercise.douts), quantities(task, trials[0])):
+        others = (times_dout(task, t, dout, label) if dout else like(task, t, name, label) for t in trials)
+        found = _combination(task, name, trials, ([t.right[name], other] for t, other in zip(trials, others)))
         if found and found[0][0] != "0" and (label != "1" or found[0][0] == "1"):
             (alpha, beta), numbers = found
-            return Explanation("ADDED", (name,), numbers, {"quantity": label, "factor": beta, "times": alpha})
+            of = " · ".join(filter(None, (dout, label)))
+            return Explanation("ADDED", (name,), numbers, {"quantity": of, "factor": beta, "times": alpha})
     return None
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -98,19 +99,16 @@ def judge(exercise: Exercise, student: Student, seed: int = 0) -> list[Judged]:
 
 
 def _judge(task: Task, student: Student, seed: int, forward: Judged | None) -> Judged:
-    arguments = list(_arguments(task, seed))
+    draws = drawn(task, seed)
     answers = []
-    for _, wanted in arguments:
-        answers.append(student.call(task, wanted))
+    for draw in draws:
+        answers.append(student.call(task, draw.arguments))
         if failure := answers[-1].failure:  # one is enough: each may cost seconds
             return Judged(task, "unjudged", failure=failure)
-    trials = [
-        Trial(a, task.right(a), dict(answer.arrays), shape, task.exercise.sizes(shape))
-        for (shape, a), answer in zip(arguments, answers)
-    ]
+    trials = [replace(draw, given=dict(answer.arrays)) for draw, answer in zip(draws, answers)]
     outputs = tuple(_compare(name, trials) for name in task.returns)
     wrong = [output.name for output in outputs if output.status == "wrong"]
-    notes = tuple(_notes(task, student, arguments, answers))
+    notes = tuple(_notes(task, student, draws, answers))
     if not wrong:
         notes += (*_at_kinks(task, student), *_under_stress(task, student))
     judged = Judged(task, "wrong" if wrong else "right", outputs, notes=notes, trials=len(trials))
@@ -138,15 +136,18 @@ def _with(judged: Judged, **changes: Any) -> Judged:
     return Judged(**{**vars(judged), **changes})
 
 
-def _arguments(task: Task, seed: int) -> Iterator[tuple[int, Arguments]]:
-    """(shape, arguments) for every call: of each shape as many as its smallest output wants."""
+@cache
+def drawn(task: Task, seed: int) -> list[Trial]:
+    """What every student gets, and what is right; of each shape as many as its smallest output wants. What has been
+    found out about them is kept, so that it is found out once for a whole class."""
+    trials = []
     for shape in range(3):
         rng = np.random.default_rng([seed, shape])
-        first = task.exercise.arguments(rng, shape)
-        yield shape, first
-        smallest = min((max(a.size, 1) for a in task.right(first).values()), default=1)
-        for _ in range(-(-SMALLEST // smallest) - 1):
-            yield shape, task.exercise.arguments(rng, shape)
+        several = [task.exercise.arguments(rng, shape)]
+        smallest = min((max(a.size, 1) for a in task.right(several[0]).values()), default=1)
+        several += [task.exercise.arguments(rng, shape) for _ in range(-(-SMALLEST // smallest) - 1)]
+        trials += [Trial(a, task.right(a), {}, shape, task.exercise.sizes(shape)) for a in several]
+    return trials
 
 
 # ------------------------------------------------------------------------------------------------------------ comparing
@@ -239,19 +240,19 @@ def _is_own_derivative(task: Task, student: Student, trials: Sequence[Trial]) ->
     return True
 
 
-def _notes(task: Task, student: Student, arguments: Sequence[tuple[int, Arguments]], answers: Any) -> Iterator[Note]:
+def _notes(task: Task, student: Student, trials: Sequence[Trial], answers: Any) -> Iterator[Note]:
     """Things that cost nothing, and cost others dearly: arguments written to, own random numbers, other dtypes."""
     first = answers[0]
     if changed := sorted({name for a in answers for name in a.changed}):
         yield Note("CHANGED", {"arguments": ", ".join(changed)})
     for output, argument in first.shared[:1]:
         yield Note("SHARED", {"output": output, "argument": argument})
-    again = student.call(task, arguments[0][1])
+    again = student.call(task, trials[0].arguments)
     differs = not again.failure and any(not _same(again.arrays[n], first.arrays[n]) for n in first.arrays)
     if differs or first.drew:
         yield Note("RANDOM")
     for name, array in first.arrays.items():
-        if array.dtype.kind in "iub" and np.asarray(task.right(arguments[0][1])[name]).dtype.kind == "f":
+        if array.dtype.kind in "iub" and trials[0].right[name].dtype.kind == "f":
             yield Note("INTEGERS", {"output": name, "dtype": str(array.dtype)})
         elif array.dtype.kind == "f" and array.dtype != np.float64:
             yield Note("SINGLE", {"output": name, "dtype": str(array.dtype)})

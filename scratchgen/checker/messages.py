@@ -494,6 +494,12 @@ MESSAGES |= {
             "읽을 때마다 길이 하나입니다. 여러 길의 기울기는 어떻게 합칩니까?",
         ),
     },
+    "EMBEDDING_OFTEN": _both(
+        "In {arrays} a row that was read r times gets the sum of what came back r times over.",
+        "A sum over all readings of a row belongs into a loop over the different ids, not over all of them.",
+        "{arrays}에서 r번 읽힌 행이, 돌아온 값의 합을 r번 받았습니다.",
+        "한 행의 모든 읽기를 더하려면, 모든 id가 아니라 서로 다른 id에 대해 반복하세요.",
+    ),
     "EMBEDDING_TIMES_WEIGHT": {
         "en": Message(
             "In {arrays} what came back is multiplied by the row itself.",
@@ -1270,6 +1276,12 @@ MESSAGES |= {
         "Use the natural logarithm, and sum over the pixels of an image.",
         "{arrays}의 단위가 픽셀당 비트입니다. 이미지당 내트(nat)로 구해야 합니다.",
         "자연로그를 쓰고, 한 이미지의 픽셀을 모두 더하세요.",
+    ),
+    "LOG_SUM_EXP_SHIFT": _both(
+        "In {arrays} the largest number was differentiated in one of the two places where it stands.",
+        "It is taken out and put back: both together change nothing, so neither has a gradient.",
+        "{arrays}에서 최댓값이 나오는 두 곳 중 한 곳만 미분했습니다.",
+        "빼고 다시 더하므로 합치면 아무것도 바뀌지 않습니다. 어느 쪽에도 기울기가 없습니다.",
     ),
     "LOG_SUM_EXP_AXIS": _both(
         "{arrays}: the sum runs over the rows, not within each row.",

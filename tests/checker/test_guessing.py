@@ -1,12 +1,13 @@
 """Nothing is explained by coincidence: a wrong gradient that has no cause gets none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scratchgen.checker.diagnosis import explain
-from scratchgen.checker.evidence import Trial
 from scratchgen.checker.exercises import TASKS
-from scratchgen.checker.judge import _arguments
+from scratchgen.checker.judge import drawn
 
 BACKWARD = [name for name, task in TASKS.items() if task.is_backward]
 
@@ -30,23 +31,12 @@ def noisy(right, rng, kind):
 
 @pytest.mark.parametrize("name", BACKWARD)
 def test_a_random_wrong_gradient_is_not_explained(name):
-    task = TASKS[name]
-    arguments = list(_arguments(task, 0))
-    right = [task.right(a) for _, a in arguments]
-    memory = [{} for _ in arguments]  # what does not depend on the wrong answers
-    explained = []
+    task, explained = TASKS[name], []
     for seed in range(how_many(name)):
         rng = np.random.default_rng([seed, 7])
         trials = [
-            Trial(
-                a,
-                r,
-                {key: noisy(value, rng, seed % 4) for key, value in r.items()},
-                shape,
-                task.exercise.sizes(shape),
-                known,
-            )
-            for (shape, a), r, known in zip(arguments, right, memory)
+            replace(draw, given={key: noisy(value, rng, seed % 4) for key, value in draw.right.items()})
+            for draw in drawn(task, 0)
         ]
         wrong = [k for k in task.returns if not all(np.array_equal(t.given[k], t.right[k]) for t in trials)]
         explained += [e for e in explain(task, wrong, trials) if not e.located]

@@ -57,7 +57,7 @@ class Mistake:
     backward: Callable[..., Arrays] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """One function of the course, and its derivative where it has one.
 
@@ -144,7 +144,7 @@ class Exercise:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """One function that a student hands in: its name, and the right answer."""
 

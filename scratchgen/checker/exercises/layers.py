@@ -180,9 +180,13 @@ def embedding_backward(dout: Any, weight: Any, ids: Any) -> Arrays:
     return {"dweight": dweight}
 
 
+def _often(ids: Any, weight: Any) -> Any:
+    """How often each row was read."""
+    return np.bincount(ids, minlength=len(weight))[:, None]
+
+
 def _mean_of_repeats(dout: Any, weight: Any, ids: Any) -> Arrays:
-    often = np.bincount(ids, minlength=len(weight))
-    return {"dweight": embedding_backward(dout, weight, ids)["dweight"] / np.maximum(often, 1)[:, None]}
+    return {"dweight": embedding_backward(dout, weight, ids)["dweight"] / np.maximum(_often(ids, weight), 1)}
 
 
 EMBEDDING = Exercise(
@@ -197,6 +201,12 @@ EMBEDDING = Exercise(
     equations=("0.57",),
     mistakes=(
         Mistake("EMBEDDING_MEAN", backward=_mean_of_repeats),
+        Mistake(
+            "EMBEDDING_OFTEN",
+            backward=lambda dout, weight, ids: {
+                "dweight": embedding_backward(dout, weight, ids)["dweight"] * _often(ids, weight)
+            },
+        ),
         Mistake(
             "EMBEDDING_TIMES_WEIGHT",
             backward=lambda dout, weight, ids: embedding_backward(dout * weight[ids], weight, ids),

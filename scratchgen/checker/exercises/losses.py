@@ -459,6 +459,11 @@ def log_sum_exp_backward(dout: Any, x: Any) -> Arrays:
     return {"dx": dout[:, None] * softmax(x)}
 
 
+def _largest(x: Any) -> Any:
+    """A one where the largest number of a row stands, else zeros."""
+    return (x == x.max(1, keepdims=True)).astype(np.float64)
+
+
 LOG_SUM_EXP = Exercise(
     name="log_sum_exp",
     forward=log_sum_exp_forward,
@@ -484,7 +489,9 @@ LOG_SUM_EXP = Exercise(
         Mistake("LOG_SUM_EXP_NO_LOG", lambda x: np.exp(x).sum(1)),
         Mistake("LOG_SUM_EXP_LOG_INSIDE", lambda x: x.sum(1)),
         Mistake("LOG_SUM_EXP_MAX", lambda x: np.real(x).max(1)),
-        Mistake("LOG_SUM_EXP_MAX", backward=lambda dout, x: {"dx": dout[:, None] * (x == x.max(1, keepdims=True))}),
+        Mistake("LOG_SUM_EXP_MAX", backward=lambda dout, x: {"dx": dout[:, None] * _largest(x)}),
+        Mistake("LOG_SUM_EXP_SHIFT", backward=lambda dout, x: {"dx": dout[:, None] * (softmax(x) + _largest(x))}),
+        Mistake("LOG_SUM_EXP_SHIFT", backward=lambda dout, x: {"dx": dout[:, None] * (softmax(x) - _largest(x))}),
         Mistake("LOG_SUM_EXP_AXIS", backward=lambda dout, x: {"dx": dout[:, None] * softmax(x, 0)}),
     ),
 )
