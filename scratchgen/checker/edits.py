@@ -33,11 +33,11 @@ class Edit:
     """`put` where `removed` stood, or "" where that is just left out; `line`: the name of what is computed there;
     `meaning`: of the names in them, where the student may have others."""
 
+    function: Callable[..., Any]
     removed: str
     put: str
     line: str
     meaning: str
-    function: Callable[..., Any]
 
     def __call__(self, **arguments: Any) -> Arrays:
         """What comes out; nothing where the edited formula fails, or would write into its arguments."""
@@ -97,7 +97,7 @@ def _projected(task: Task, several: Sequence[Edit], trial: Trial) -> dict[str, n
     for i, edit in enumerate(several):
         answer = _answer(task, edit, trial)
         for name, right in trial.right.items():
-            if np.shape(answer.get(name)) == right.shape:
+            if name in answer and answer[name].shape == right.shape:
                 found[name][i] = along(answer, [name])
     return found
 
@@ -134,7 +134,7 @@ def edits(function: Callable[..., Any]) -> tuple[Edit, ...]:
     scope = {k: v for f, _ in sources.values() for k, v in f.__globals__.items()}
     rest = compile(ast.Module([tree for _, tree in sources.values()], []), "<right>", "exec")
     found: list[tuple[int, Edit]] = []
-    for name, (_, tree) in sources.items():
+    for _, tree in sources.values():
         defined = {
             line.targets[0].id: ast.unparse(line.value)
             for line in ast.walk(tree)
@@ -147,13 +147,14 @@ def edits(function: Callable[..., Any]) -> tuple[Edit, ...]:
             several = _alternatives(node, names, () if node in counts else WRAPS)
             for rank, text, removed, instead in [*several, *_same_of_another(node, made, names)]:
                 put(_node(text))
+                instead = ast.unparse(_node(text)) if instead == text else instead  # without needless brackets
                 own = dict(scope)
                 exec(rest, own)
                 exec(compile(ast.Module([tree], []), "<edited>", "exec"), own)
                 put(node)
                 meant = [f"{n} = {v}" for n, v in defined.items() if re.search(rf"\b{n}\b", f"{removed} {instead}")]
-                edit = Edit(*map(_said, (removed, instead, line, ", ".join(meant))), own[function.__name__])
-                found.append((rank, edit))
+                texts = (_said(text) for text in (removed, instead, line, ", ".join(meant)))
+                found.append((rank, Edit(own[function.__name__], *texts)))
     return tuple(edit for _, edit in sorted(found, key=lambda one: one[0]))
 
 
@@ -193,7 +194,7 @@ def _places(tree: ast.FunctionDef) -> Iterator[tuple[str, Any, Callable[[Any], N
             makes |= dict.fromkeys(ast.walk(node), ast.unparse(target).partition("[")[0])
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values):
-                makes |= dict.fromkeys(ast.walk(value), key.value if isinstance(key, ast.Constant) else "")
+                makes |= dict.fromkeys(ast.walk(value), str(key.value) if isinstance(key, ast.Constant) else "")
     for parent in ast.walk(body):
         for field, value in ast.iter_fields(parent):
             for i, one in enumerate(value) if isinstance(value, list) else ((None, value),):
@@ -230,8 +231,11 @@ WRAPS = (
 )  # fmt: skip
 
 
-def _alternatives(node: Any, names: Sequence[str], wraps: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
-    """(rank, what to write, what is not there any more, what is there instead)."""
+Change = tuple[int, str, str, str]  # rank, what to write, what is not there any more, what is there instead
+
+
+def _alternatives(node: Any, names: Sequence[str], wraps: Sequence[str]) -> Iterator[Change]:
+    """All that may stand where an expression, or a +=, stands."""
     whole = ast.unparse(node)
     if isinstance(node, ast.AugAssign):
         yield 1, whole.replace(f" {SIGNS[type(node.op)]}= ", " = ", 1), f"{SIGNS[type(node.op)]}=", "="
@@ -240,13 +244,12 @@ def _alternatives(node: Any, names: Sequence[str], wraps: Sequence[str]) -> Iter
     if text := _reshaped(node):
         yield 2, text, whole, "reshape"
     if isinstance(node, ast.BinOp) and (sign := SIGNS.get(type(node.op))):
-        low = [isinstance(n, ast.BinOp) and SIGNS.get(type(n.op), "+") in "+-" for n in (node.left, node.right)]
-        a, b = (f"({ast.unparse(n)})" if l and sign != "+" else ast.unparse(n) for n, l in zip((node.left, node.right), low))
-        yield from _of_two(a, sign, b)
+        yield from _of_two(_operand(node.left, sign), sign, _operand(node.right, sign))
+        yield from ((3, other, whole, other) for other in names if wraps)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield 0, ast.unparse(node.operand), "-", ""
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        c = node.value
+        c: Any = node.value
         others = (0, 1, 2, -1, c + 1, c - 1, -c, 2 * c, c / 2, None, *((1e-8, 1e-3, c**0.5) if 0 < c < 0.01 else ()))
         yield from ((2, str(other), whole, str(other)) for other in dict.fromkeys(others) if other != c)
     elif isinstance(node, ast.Attribute) and node.attr == "T":
@@ -259,12 +262,12 @@ def _alternatives(node: Any, names: Sequence[str], wraps: Sequence[str]) -> Iter
         yield from _of_call(node, whole)
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         yield from ((3, other, whole, other) for other in names if other != whole)
-    if isinstance(node, (ast.Name, ast.Call, ast.Subscript)) and whole not in ("np",) and "real" not in whole:
+    if isinstance(node, (ast.Name, ast.Call, ast.Subscript)) and whole != "np" and "real" not in whole:
         for wrap in wraps:
             yield 4, wrap.format(whole, whole), whole, wrap.format(whole, whole)
 
 
-def _same_of_another(node: Any, made: dict[str, Any], names: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
+def _same_of_another(node: Any, made: dict[str, Any], names: Sequence[str]) -> Iterator[Change]:
     """Where a name stands for f(x), the same f of another name."""
     if isinstance(node, ast.Name) and node.id in made:
         for other in names:
@@ -306,7 +309,13 @@ def _reshaped(node: Any) -> str:
     return ""
 
 
-def _of_two(a: str, sign: str, b: str) -> Iterator[tuple[int, str, str, str]]:
+def _operand(node: ast.expr, sign: str) -> str:
+    """In brackets where it is a sum and stands in a product, or behind a minus."""
+    is_sum = isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))
+    return f"({ast.unparse(node)})" if is_sum and sign != "+" else ast.unparse(node)
+
+
+def _of_two(a: str, sign: str, b: str) -> Iterator[Change]:
     """Edits of a + b, and the like."""
     yield 0, a, f"{sign} {b}", ""
     if sign in "+*@":
@@ -326,12 +335,13 @@ def _of_two(a: str, sign: str, b: str) -> Iterator[tuple[int, str, str, str]]:
         yield 1, f"({a}) + ({b})", f"{a} * {b}", f"{a} + {b}"
 
 
-def _of_call(node: ast.Call, whole: str) -> Iterator[tuple[int, str, str, str]]:
+def _of_call(node: ast.Call, whole: str) -> Iterator[Change]:
     """Edits of a call: another function, none, another axis."""
     function = ast.unparse(node.func)
     inside = ", ".join(ast.unparse(part) for part in (*node.args, *node.keywords))
     last = function.rpartition(".")[2]
-    if len(node.args) == 1 and not node.keywords and not isinstance(node.func, ast.Attribute) or last in FUNCTIONS:
+    is_helper = isinstance(node.func, ast.Name) and len(node.args) == 1 and not node.keywords
+    if is_helper or last in FUNCTIONS:
         yield 1, ast.unparse(node.args[0]), whole, ast.unparse(node.args[0])
     if last in FUNCTIONS:
         for other in FUNCTIONS:
@@ -341,6 +351,8 @@ def _of_call(node: ast.Call, whole: str) -> Iterator[tuple[int, str, str, str]]:
         for other in REDUCTIONS:
             yield 1, f"({of}).{other}({inside})", whole, f"({of}).{other}({inside})"
         yield 1, f"({of}).{last}()", whole, f"({of}).{last}()"
+        for axis in (0, 1):
+            yield 2, (text := f"({of}).{last}({axis}, keepdims=True)"), whole, text
         yield 1, of, f".{last}({inside})", ""
     for a, b in itertools.combinations(range(len(node.args)), 2):
         swapped = [ast.unparse(part) for part in node.args]

@@ -28,7 +28,20 @@ from .exercises.exercise import Arguments, Arrays, Mistake, Task, named
 from .numerics import TINY, complex_step
 from .structure import permutation, ratio
 
-__all__ = ["added", "along", "gradients", "instead", "like", "misreading", "mistake", "one_term", "quantity", "scaled_mistake", "slopes", "terms"]
+__all__ = [
+    "added",
+    "along",
+    "gradients",
+    "instead",
+    "like",
+    "misreading",
+    "mistake",
+    "one_term",
+    "quantity",
+    "scaled_mistake",
+    "slopes",
+    "terms",
+]
 
 
 def mistake(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
@@ -49,8 +62,8 @@ def scaled_mistake(task: Task, name: str, trials: Sequence[Trial]) -> Explanatio
 def _known(
     task: Task, name: str, trials: Sequence[Trial], mistakes: Sequence[Mistake], scaled: bool = False
 ) -> Explanation | None:
-    """First comes one that accounts for all that was given, for what is right in it too. If one would have spoiled that,
-    a part that is missing from a sum is the simpler reason."""
+    """First comes one that accounts for all that was given, for what is right in it too. Where it would have spoiled
+    that, a part that is missing from a sum is the simpler reason."""
     partial = None
     for known in mistakes:
         if scaled and not _is_all_of(task, known, trials[0]):
@@ -82,8 +95,8 @@ def _wrong_answer(task: Task, known: Mistake, trial: Trial, name: str, scaled: b
 def gradients(
     task: Task, forward: Callable[..., Any], trial: Trial, names: Sequence[str] = (), scaled: bool = False
 ) -> Arrays:
-    """The gradients `names` (all) of another forward; none if these are not what was given, or if `scaled`, a multiple.
-    """
+    """The gradients `names` (all) of another forward; none where that is not what was given, or if `scaled` a multiple
+    of it."""
     names = names or list(trial.given)
     if not _goes_along(task, forward, trial, names, scaled):
         return {}
@@ -187,7 +200,7 @@ def added(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
         found = _combination(task, name, trials, ([t.right[name], other] for t, other in zip(trials, others)))
         if found and found[0][0] != "0" and (label != "1" or found[0][0] == "1"):
             (alpha, beta), numbers = found
-            of = " · ".join(filter(None, (dout, label)))
+            of = f"{dout} · ({label})" if dout and " " in label else f"{dout} · {label}" if dout else label
             return Explanation("ADDED", (name,), numbers, {"quantity": of, "factor": beta, "times": alpha})
     return None
 

@@ -36,14 +36,21 @@ def wrong_input(task: Task, name: str, trials: Sequence[Trial]) -> Explanation |
 
 def _others(task: Task, trial: Trial) -> Iterator[tuple[str, str, Callable[[Trial], Any]]]:
     """What may stand where an argument belongs: itself, changed, or in a backward what the forward made of it."""
+
+    def changed(argument: str, change: Callable[[Any], Any], trial: Trial) -> Any:
+        return change(trial.arguments[argument])
+
+    def output(name: str, trial: Trial) -> Any:
+        return _outputs(task, trial)[name]
+
     for argument, value in trial.arguments.items():
         if not isinstance(value, np.ndarray):
             continue
         for label, change in CHANGES:
-            yield argument, label.format(argument), lambda t, a=argument, change=change: change(t.arguments[a])
-        for output, array in _outputs(task, trial).items() if argument not in task.exercise.douts else ():
+            yield argument, label.format(argument), partial(changed, argument, change)
+        for name, array in _outputs(task, trial).items() if argument not in task.exercise.douts else ():
             if array.shape == value.shape:
-                yield argument, f"the output {output}".removesuffix(" out"), lambda t, o=output: _outputs(task, t)[o]
+                yield argument, f"the output {name}".removesuffix(" out"), partial(output, name)
 
 
 def _outputs(task: Task, trial: Trial) -> Arrays:
@@ -67,9 +74,7 @@ def exchanged(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | N
     return None
 
 
-def _answer(
-    task: Task, trial: Trial, name: str, argument: str, label: str, other: Callable[[Trial], Any]
-) -> Any:
+def _answer(task: Task, trial: Trial, name: str, argument: str, label: str, other: Callable[[Trial], Any]) -> Any:
     """The right answer with something else in the place of an argument."""
     with np.errstate(all="ignore"):
         try:

@@ -572,12 +572,13 @@ MESSAGES |= {
     },
     "NORM_DGAMMA_TIMES_GAMMA": {
         "en": Message(
-            "{arrays} has a factor gamma: that is the gradient after gamma, not of it.",
-            "Take dout for gamma and beta; dout · gamma goes further down.",
+            "{arrays} has a factor gamma, which does not belong there.",
+            "gamma and beta take dout as it comes, and x̂ is what stands before gamma; dout · gamma goes further down.",
         ),
         "ko": Message(
-            "{arrays}에 gamma가 곱해져 있습니다. 그것은 gamma를 지난 뒤의 기울기입니다.",
-            "gamma와 beta에는 dout을 쓰고, dout · gamma는 그 아래로 내려보냅니다.",
+            "{arrays}에 gamma가 곱해져 있습니다. 여기에는 들어가지 않습니다.",
+            "gamma와 beta에는 dout을 그대로 쓰고, x̂은 gamma를 곱하기 전의 값입니다. dout · gamma는 그 아래로 "
+            "내려보냅니다.",
         ),
     },
     "NORM_GAMMA_LAST": {
@@ -615,6 +616,12 @@ MESSAGES |= {
             "순전파에서 커널이 본 것을 쓰세요.",
         ),
     },
+    "TRANSPOSE_REPEATED": _both(
+        "For {arrays} each pixel was repeated, 2 × 2, before the kernel went over them.",
+        "Between two pixels of a transposed convolution of stride 2 there are zeros, not copies.",
+        "{arrays}을(를) 구할 때 픽셀을 2 × 2로 복제한 뒤 커널을 적용했습니다.",
+        "stride가 2인 전치 합성곱에서 두 픽셀 사이에는 복제한 값이 아니라 0이 있습니다.",
+    ),
     "TRANSPOSE_STRIDE": {
         "en": Message(
             "In {arrays} neighbouring pixels lie side by side: the stride is 1.",
@@ -1567,6 +1574,12 @@ MESSAGES |= {
         "{arrays}은(는) 바서슈타인 GAN의 것입니다. 로짓 그 자체를 평균했습니다.",
         "D = σ(로짓)의 로그를 쓰는 손실을 구하세요.",
     ),
+    "GAN_SMOOTHED": _both(
+        "{arrays}: the real images have the label 0.9, a one-sided smoothing.",
+        "A known trick; asked for is the game as it is written, with the label 1.",
+        "{arrays}: 실제 이미지의 레이블이 0.9입니다(한쪽 레이블 평활화).",
+        "알려진 기법이지만, 문제는 레이블이 1인 원래의 게임입니다.",
+    ),
     "GAN_LOG_OF_MEAN": _both(
         "{arrays}: the logarithm of the mean was taken, not the mean of the logarithms.",
         "An expectation of a logarithm: first the logarithm of each image's D, then the mean.",
@@ -2056,7 +2069,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"(.+) less its mean over axis 0", "0번 축 평균을 뺀 {0}"),
     (r"(.+) less its mean over the last axis", "마지막 축 평균을 뺀 {0}"),
     (r"the mean of (.+) over its last axis", "{0}의 마지막 축 평균"),
-    (r"(.+) reshaped where it is to be transposed", "전치하지 않고 reshape한 {0}"),
+    (r"(.+) reshaped where it is to be transposed", "전치하지 않고 모양만 바꾼 {0}"),
     (r"the output ?(.*)", "출력 {0}"),
     (r"the sign of (.+)", "{0}의 부호"),
     (r"(.+) turned by 180°", "180° 돌린 {0}"),

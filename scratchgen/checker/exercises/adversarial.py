@@ -58,6 +58,12 @@ DISCRIMINATOR_LOSS = Exercise(
             ),
         ),
         Mistake(
+            "GAN_SMOOTHED",
+            lambda real_logits, fake_logits: (
+                (softplus(real_logits) - 0.9 * real_logits).mean() + softplus(fake_logits).mean()
+            ),
+        ),
+        Mistake(
             "GAN_LABELS_SWAPPED",
             lambda real_logits, fake_logits: softplus(real_logits).mean() + softplus(-fake_logits).mean(),
         ),

@@ -100,6 +100,17 @@ def conv_transpose2d_backward(dout: Any, x: Any, weight: Any, bias: Any) -> Arra
     return {"dx": dx, "dweight": dweight, "dbias": dout.sum((0, 2, 3))}
 
 
+def _repeated(x: Any, weight: Any, bias: Any) -> Any:
+    """Between the pixels there are copies, not zeros."""
+    large = x.repeat(2, 2).repeat(2, 3)[:, :, :-1, :-1]
+    out = conv_transpose2d_forward(x, 0 * weight, bias)
+    for u, v in np.ndindex(*weight.shape[2:]):
+        out[:, :, u : u + large.shape[2], v : v + large.shape[3]] += np.einsum(
+            "cf,ncij->nfij", weight[:, :, u, v], large
+        )
+    return out
+
+
 def _stride_one(x: Any, weight: Any, bias: Any) -> Any:
     """The pixels are not spread."""
     out = conv_transpose2d_forward(x, 0 * weight, bias)
@@ -124,7 +135,7 @@ CONV_TRANSPOSE2D = Exercise(
             "b": conv_transpose2d_forward(0 * x, weight, bias),
         }
     },
-    mistakes=(Mistake("TRANSPOSE_STRIDE", forward=_stride_one),),
+    mistakes=(Mistake("TRANSPOSE_STRIDE", forward=_stride_one), Mistake("TRANSPOSE_REPEATED", forward=_repeated)),
 )
 
 

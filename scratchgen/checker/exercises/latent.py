@@ -146,7 +146,7 @@ def _through_the_sample(dlogits: Any, z: Any, mean: Any, sigma: Any, noise: Any,
     dz = dlogits @ weight
     return {
         "dmean": dz + mean / len(mean),
-        "dlog_variance": 0.5 * sigma * noise * dz + 0.5 * (sigma**2 - 1) / len(mean),
+        "dlog_variance": 0.5 * dz * (sigma * noise) + 0.5 * (sigma**2 - 1) / len(mean),
         "dweight": dlogits.T @ z,
         "dbias": dlogits.sum(0),
     }

@@ -579,10 +579,10 @@ GAUSSIAN_LOG_DENSITY = Exercise(
 
 # -------------------------------------------------------------------------------------------------------- the bent coin
 def coins(rng: np.random.Generator, sizes: dict[str, int]) -> Any:
-    """N coins, each thrown D times, with a head and a tail at least."""
+    """N coins, each thrown D times, with a head and a tail at least, and these anywhere."""
     throws = (rng.random((sizes["N"], sizes["D"])) < 0.4).astype(np.float64)
     throws[:, 0], throws[:, 1] = 1, 0
-    return throws
+    return rng.permuted(throws, axis=1)
 
 
 def coin_mle(throws: Any) -> Any:

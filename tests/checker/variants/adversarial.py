@@ -244,8 +244,8 @@ WRONG = (
     penalty("direction only", "", "strength * slope / norm / len(slope)", ("TERMS", "PENALTY_NOT_SQUARED", "MISSING_FACTOR")),
     # what else there is a name for
     discriminator_forward("sigmoid twice", "-np.log(1 / (1 + np.exp(-r))).mean() - np.log(1 - 1 / (1 + np.exp(-f))).mean()", ("GAN_SIGMOID_TWICE",)),
-    discriminator("smooth label", "(r - 0.9) / n", "f / n", ("TERMS",)),
-    discriminator("the real logits twice", "(r - 1) / n", "r / n", ("INSTEAD",)),
+    discriminator("smooth label", "(r - 0.9) / n", "f / n", ("GAN_SMOOTHED",)),
+    discriminator("the real logits twice", "(r - 1) / n", "r / n", ("EDIT",)),
     generator("minimax", "least squares", "0.5 * ((a - 1) ** 2).mean()", "(a - 1) / n", ("GAN_LEAST_SQUARES",)),
     generator("minimax", "sigmoid twice", "np.log(1 - 1 / (1 + np.exp(-d))).mean()", "", ("GAN_SIGMOID_TWICE", "WRONG_INPUT")),
     generator("non_saturating", "least squares", "0.5 * ((a - 1) ** 2).mean()", "(a - 1) / n", ("GAN_LEAST_SQUARES",)),

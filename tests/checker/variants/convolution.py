@@ -474,7 +474,7 @@ WRONG = [
     conv("= for += in dx, by taps", "", """
         dw[:, :, u, v] = np.einsum('nfij,ncij->fc', dout, xp[:, :, u:u+R, v:v+S])
         dxp[:, :, u:u+R, v:v+S] = np.einsum('fc,nfij->ncij', weight[:, :, u, v], dout)
-        dx = dxp[:, :, 1:-1, 1:-1]""", "ASSIGNED"),
+        dx = dxp[:, :, 1:-1, 1:-1]""", "ASSIGNED", "EDIT"),
     conv("= for += in dx and all images", "", """
         dw[:, :, u, v] = np.einsum('fij,cij->fc', dout[-1], xp[-1, :, u:u+R, v:v+S])
         dxp[:, :, u:u+R, v:v+S] += np.einsum('fc,nfij->ncij', weight[:, :, u, v], dout)
@@ -497,7 +497,7 @@ WRONG = [
         if u == P - 1: continue
         dw[:, :, u, v] = np.einsum('nfij,ncij->fc', dout, xp[:, :, u:u+R, v:v+S])
         dxp[:, :, u:u+R, v:v+S] += np.einsum('fc,nfij->ncij', weight[:, :, u, v], dout)
-        dx = dxp[:, :, 1:-1, 1:-1]""", "PLACE", "INDICES"),
+        dx = dxp[:, :, 1:-1, 1:-1]""", "PLACE", "INDICES", "EDIT"),
     conv("last column of dout missed", "", """
         dw[:, :, u, v] = np.einsum('nfij,ncij->fc', dout[..., :-1], xp[:, :, u:u+R, v:v+S-1])
         dxp[:, :, u:u+R, v:v+S-1] += np.einsum('fc,nfij->ncij', weight[:, :, u, v], dout[..., :-1])
@@ -647,7 +647,7 @@ WRONG = [
     lstm("the new c at f", "LSTM_NEW_C", df="dct * c * f * (1 - f)"),
     lstm("o shows c", "LSTM_SHOWN", do="dh * c * o * (1 - o)"),
     lstm("previous c without f", "MISSING_FACTOR", "WRONG_INPUT", "TERMS", "LINKS", dcp="dct"),
-    lstm("previous c from dc alone", "LSTM_NO_H_TO_C", dcp="dc * f"),
+    lstm("previous c from dc alone", "TERMS", "LSTM_NO_H_TO_C", dcp="dc * f"),
     lstm("da put together in another order", "BLOCKS", da="np.hstack([df, di, dg, do])"),
     lstm("o in i", "PLACE", di="dct * o * i * (1 - i)"),
     lstm("no previous h", "WRONG_INPUT", blocks="A = x @ weight.T + bias; i, f, g, o = s(A[:, :H]), s(A[:, H:2*H]), "

@@ -165,7 +165,7 @@ WRONG = (
     adam("summed", "m, v = b1 * m_old + g, b2 * v_old + g ** 2", why=("ADAM_SUM",)),
     adam("corrected moments kept", step="m, v = mh, vh", why=("ADAM_RETURNS_CORRECTED",)),
     adam("moments not kept", step="m, v = m_old, v_old", why=("TERMS",)),
-    adam("m without 1 − β", "m = b1 * m_old + g", why=("TERMS", "ADAM_SUM")),
+    adam("m without 1 − β", "m = b1 * m_old + g", why=("LEFT_OUT", "ADAM_SUM")),
     adam("the gradient for m", step="new = w - lr * g / (np.sqrt(vh) + eps)", why=("ADAM_NO_M",)),
     adam("m and v exchanged", step="m, v = v, m", why=("SWAPPED",)),
     adam("divided by the old root", step="new = w - lr * mh / (np.sqrt(v_old / (1 - b2 ** t)) + eps)", why=("ADAM_OLD_MOMENTS",)),
