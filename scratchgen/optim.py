@@ -157,6 +157,7 @@ class Optimizer:
 
 class SGD(Optimizer):
     """θ ← θ − lr·g (경사 하강법). With momentum u ← μ u + g,  θ ← θ − lr·u;  Nesterov's: θ ← θ − lr·(g + μ u).
+    Eq. 21.11 (derivations/21-unrolling.md#eq-21-11)
 
     Weight decay λ adds λθ to g. Source: I. Sutskever et al., *On the importance of initialization and momentum in deep
     learning*, ICML 2013.

@@ -73,6 +73,7 @@ MOMENTUM_STEP = Exercise(
     " u; parameter θ, gradient g, velocity u (H, D), lr, momentum μ numbers → the new parameter and the "
     "new velocity",
     page="21-unrolling.md",
+    equations=("21.11",),
     terms=lambda parameter, gradient, velocity, lr, momentum: {
         "velocity": {"the old velocity": momentum * velocity, "the gradient": gradient},
         "parameter": {

@@ -141,7 +141,7 @@ def test_the_slope_with_a_penalty(penalty, kind):
 
 
 # --------------------------------------------------------------------------- the inner steps are the optimizer's own
-@pytest.mark.equation("21.1", "21.4")
+@pytest.mark.equation("21.1", "21.4", "21.11")
 @each_optimizer
 @pytest.mark.parametrize("warm", [0, 3])
 @pytest.mark.parametrize("steps", [0, 1, 4])
