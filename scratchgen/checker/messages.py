@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["LANGUAGES", "MESSAGES", "Message", "say"]
+__all__ = ["LANGUAGES", "MESSAGES", "Message", "failed", "say", "word"]
 
 LANGUAGES = ("en", "ko")
 
@@ -1890,7 +1890,7 @@ class _Facts(dict[str, Any]):
 
 def _phrases(language: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts as they stand in a sentence of that language."""
-    said = {name: _word(fact, language) if isinstance(fact, str) else fact for name, fact in facts.items()}
+    said = {name: word(fact, language) if isinstance(fact, str) else fact for name, fact in facts.items()}
     english = language == "en"
     if "term" in facts:
         part = f"the part “{said['term']}” of {said.get('arrays')}"
@@ -1907,7 +1907,7 @@ def _phrases(language: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         if name in facts:
             said[name] = _axes(facts[name], english)
     if "weights" in facts and isinstance(facts["weights"], Mapping):
-        said["parts"] = " ".join(_part(_word(p, language), w, english) for p, w in facts["weights"].items())
+        said["parts"] = " ".join(_part(word(p, language), w, english) for p, w in facts["weights"].items())
     if "which" in facts:
         said["which"] = said["which"] or _weights(facts["weights"], english)
     if "factor" in facts:
@@ -1961,13 +1961,13 @@ def _weights(weights: Any, english: bool) -> str:
     return f"they count ({numbers})" if english else f"반영된 비중이 ({numbers})입니다"
 
 
-def _word(text: str, language: str) -> str:
+def word(text: str, language: str) -> str:
     """A label in that language: of a quantity, a part, a place. What the table does not know stays as it is."""
     if language == "en" or text in KOREAN:
         return KOREAN[text] if language == "ko" else text
     for pattern, translated in PATTERNS:
         if found := re.fullmatch(pattern, text):
-            return translated.format(*(_word(group, language) for group in found.groups()))
+            return translated.format(*(word(group, language) for group in found.groups()))
     return text
 
 
@@ -2080,4 +2080,55 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"(.+), one pixel further down and right", "오른쪽 아래로 한 픽셀 옮긴 {0}"),
     (r"(.+), one pixel further up and left", "왼쪽 위로 한 픽셀 옮긴 {0}"),
     (r"in the rows of gate (.)", "게이트 {0}의 행"),
+)
+
+
+# ------------------------------------------------------------------------------------------------ why nothing was judged
+def failed(text: str, language: str) -> str:
+    """Why a function could not be judged, in that language. What Python itself says stays as it is."""
+    for pattern, translated in FAILURES if language == "ko" else ():
+        if found := re.fullmatch(pattern, text):
+            return translated.format(*(group or "" for group in found.groups()))
+    return text
+
+
+FAILURES: tuple[tuple[str, str], ...] = (
+    (r"there is no function (\w+)", "{0} 함수가 없습니다"),
+    (r"there is no (.+) in this file", "이 파일에는 {0}이(가) 없습니다"),
+    (r"there is no \.py and no \.ipynb", ".py 파일도 .ipynb 파일도 없습니다"),
+    (r"(\w+) is (\w+); expected a function", "{0}이(가) 함수가 아니라 {1}입니다"),
+    (r"(\w+) returned None; is there a `return`\?", "{0}이(가) None을 반환했습니다. `return`이 있습니까?"),
+    (
+        r"(\w+) takes (.+), but (\w+) returned no cache: .* or take \((.+)\) here",
+        "{0}은(는) {1}을(를) 받는데 {2}이(가) cache를 반환하지 않았습니다. 거기서 (out, cache)를 반환하거나 "
+        "여기서 ({3})을(를) 받으세요",
+    ),
+    (r"(\w+) takes (\d+) arguments; expected (\d+): (.+)", "{0}의 인자는 {1}개인데, {2}개여야 합니다: {3}"),
+    (
+        r"(\w+) takes (\d+) to (\w+) arguments; expected (\d+): (.+)",
+        "{0}의 인자는 {1}~{2}개인데, {3}개여야 합니다: {4}",
+    ),
+    (r"(\w+) returned a dict without (.+); it has (.*)", "{0}이(가) 반환한 dict에 {1}이(가) 없습니다. 있는 것: {2}"),
+    (r"(\w+) returned (\d+) values; expected (\d+): (.+)", "{0}이(가) 값 {1}개를 반환했는데, {2}개여야 합니다: {3}"),
+    (r"(\w+): (\w+) is None", "{0}: {1}이(가) None입니다"),
+    (r"(\w+): (\w+) is no array: (.+)", "{0}: {1}이(가) 배열이 아닙니다: {2}"),
+    (
+        r"(\w+): (\w+) is (\w+) of (\w+); expected an array of real numbers",
+        "{0}: {1}이(가) 실수 배열이 아니라 {2}({3})입니다",
+    ),
+    (
+        r"(\w+): (\w+) has the shape (.+), (\d+) MiB; that is never right",
+        "{0}: {1}의 모양이 {2}, {3} MiB입니다. 이럴 수는 없습니다",
+    ),
+    (r"no answer in time: .*", "제한 시간 안에 답이 없습니다. 끝나지 않는 반복문이거나 무언가를 기다리고 있습니까?"),
+    (r"printed more than (\d+) MB", "{0} MB 넘게 출력했습니다"),
+    (r"closed the pipe that its answers go through", "답을 보내는 통로를 닫았습니다"),
+    (r"crashed \((\w+)\)", "비정상 종료했습니다({0})"),
+    (r"ended the program \(status (-?\d+)\) instead of returning", "반환하지 않고 프로그램을 끝냈습니다(상태 {0})"),
+    (
+        r"what came back is no answer; .*",
+        "돌아온 것이 답의 형식이 아닙니다. 프로그램이 답을 보내는 통로에 무언가를 썼습니까?",
+    ),
+    (r"the answer begins with a header of (\d+) bytes", "답의 머리말이 {0}바이트입니다"),
+    (r"the answer holds (.+)", "답에 들어 있는 것: {0}"),
 )

@@ -18,7 +18,7 @@ import numpy as np
 from .. import __version__
 from .evidence import Explanation
 from .judge import Judged, Note, Output
-from .messages import say
+from .messages import failed, say
 from .sandbox import Failure
 
 __all__ = ["HINTS", "Report"]
@@ -231,7 +231,7 @@ class Report:
 
     def _failed(self, failure: Failure) -> str:
         words: dict[Any, Any] = WORDS[self.language]
-        text = f": {failure.text}" if failure.text and failure.kind != "unwritten" else ""
+        text = f": {failed(failure.text, self.language)}" if failure.text and failure.kind != "unwritten" else ""
         return words["failed"][failure.kind] + text + (words["line"].format(line=failure.line) if failure.line else "")
 
     def _tells(self, hint: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from scratchgen.checker import inputs, structure
 from scratchgen.checker.exercises import EXERCISES
-from scratchgen.checker.messages import LANGUAGES, MESSAGES, _word, say
+from scratchgen.checker.messages import LANGUAGES, MESSAGES, failed, say, word
 
 FOUND = r'(?:Explanation|Note)\(\s*"([A-Z_]+)"(?: if [^"]*"[^"]*" else "([A-Z_]+)")?'
 SOURCES = [path.read_text(encoding="utf-8") for path in Path(structure.__file__).parent.glob("*.py")]
@@ -80,7 +80,7 @@ def labels():
 def test_labels_have_korean_names():
     """Formulas and names of arguments stay as they are."""
     formula = {"tanh", "cosh", "log", "sum", "exp", "max", "dout", "noise", "mean", "log_variance", "relu"}
-    english = {label for label in labels() if set(re.findall("[A-Za-z_]{3,}", _word(label, "ko"))) - formula}
+    english = {label for label in labels() if set(re.findall("[A-Za-z_]{3,}", word(label, "ko"))) - formula}
     assert english == set()
 
 
@@ -91,3 +91,36 @@ def test_a_fact_that_is_missing_stays_in_its_braces():
 def test_a_code_without_sentences_is_an_error():
     with pytest.raises(KeyError):
         say("NO_SUCH_CODE", "en", {})
+
+
+SOURCE = Path(structure.__file__).parent
+TOLD = re.compile(r'(?:Contract|Failure|_Ended)\(\s*(?:"[a-z]+", )?((?:\s*f?"[^"]*")+)')
+
+
+def failures():
+    """Every sentence that tells why a function was not judged, with something in its braces."""
+    for file in ("student.py", "sandbox.py", "__init__.py", "grading.py"):
+        for found in TOLD.findall((SOURCE / file).read_text(encoding="utf-8")):
+            text = "".join(re.findall(r'"([^"]*)"', found))
+            for inside, what in (
+                (r"\{[^}]*(len|least|size|nbytes|status|length|FILES|takes)[^}]*\}", "7"),
+                (r"\{[^}]*\}", "relu"),
+            ):
+                text = re.sub(inside, what, text)
+            if " " in text:  # a sentence, not a kind
+                yield text
+
+
+def test_there_are_failures_to_tell():
+    assert len(set(failures())) >= 15
+
+
+@pytest.mark.parametrize("text", sorted(set(failures())))
+def test_a_failure_is_told_in_korean(text):
+    said = failed(text, "ko")
+    assert any("가" <= letter <= "힣" for letter in said), text
+    assert failed(text, "en") == text
+
+
+def test_what_python_says_stays():
+    assert failed("ValueError: shapes (3,) and (4,)", "ko") == "ValueError: shapes (3,) and (4,)"
