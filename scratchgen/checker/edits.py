@@ -12,15 +12,15 @@ import inspect
 import itertools
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .evidence import ENOUGH, Explanation, Trial, alike, proportional, tolerance
+from .evidence import Explanation, Trial, alike, proportional, tolerance
 from .exercises.exercise import Arrays, Task, named
 from .exercises.longhand import LONGHAND
 from .formulas import along, gradients, slopes
@@ -28,16 +28,23 @@ from .formulas import along, gradients, slopes
 __all__ = ["Edit", "edited", "edits"]
 
 
+class Change(NamedTuple):
+    """What may stand somewhere else than it does: the simpler, the lower the rank."""
+
+    rank: int
+    text: str  # to be written there
+    removed: str
+    put: str  # "" where something is just left out
+
+
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """`put` where `removed` stood, or "" where that is just left out; `line`: the name of what is computed there;
-    `meaning`: of the names in them, where the student may have others."""
+    """A formula in which one thing was changed; in the `line` of what; and what the formula's own names mean."""
 
     function: Callable[..., Any]
-    removed: str
-    put: str
+    change: Change
     line: str
-    meaning: str
+    names: Mapping[str, str]
 
     def __call__(self, **arguments: Any) -> Arrays:
         """What comes out; nothing where the edited formula fails, or would write into its arguments."""
@@ -45,6 +52,15 @@ class Edit:
             return named(self.function(**{k: _not_to_be_changed(v) for k, v in arguments.items()}))
         except Exception:  # an edit may be nonsense in any way
             return {}
+
+    def facts(self) -> dict[str, str]:
+        """What is told of it."""
+        removed, put = self.change.removed, self.change.put
+        if put == self.change.text:
+            put = ast.unparse(_node(put))  # without needless brackets
+        meaning = (f"{n} = {v}" for n, v in self.names.items() if re.search(rf"\b{n}\b", f"{removed} {put}"))
+        told = {"removed": removed, "put": put, "line": self.line, "meaning": ", ".join(meaning)}
+        return {key: _said(text) for key, text in told.items()}
 
 
 def _not_to_be_changed(value: Any) -> Any:
@@ -65,8 +81,8 @@ def edited(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None
         found = proportional(name, trials, (answer(t).get(name) for t in trials), task)
         if found is None or found[0] == "0" or re.search(r"\d\.\d", found[0]):
             continue  # of two mistakes in one line the second must at least have a name
-        facts = {"removed": edit.removed, "put": edit.put, "line": edit.line, "meaning": edit.meaning}
-        explanation = Explanation("EDIT" if edit.put else "LEFT_OUT", (name,), found[1], {**facts, "factor": found[0]})
+        facts = {**edit.facts(), "factor": found[0]}
+        explanation = Explanation("EDIT" if edit.change.put else "LEFT_OUT", (name,), found[1], facts)
         agrees = {n for n, array in answer(trial).items() if n in trial.given and alike(array, trial.given[n], 1e-5)}
         if agrees == set(trial.given):
             return explanation
@@ -78,14 +94,14 @@ def edited(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None
 def _likely(task: Task, name: str, trials: Sequence[Trial]) -> Iterator[tuple[Edit, Callable[[Trial], Arrays]]]:
     """Edits and what they give in a trial, but for those of which two random projections are not in proportion to what
     was given: that rules out almost all, and is computed once for each edit."""
-    small = trials[0].right[name].size < ENOUGH  # then several trials go together
+    small = trials[0].right[name].size < 2  # a loss: then several trials go together
     few = [t for t in trials if t.shape == trials[0].shape] if small else trials[:1]
     own = [edit for form in _forms(task) for edit in edits(form)]
     ours = np.concatenate([t.once((task.name, "edits"), partial(_projected, task, own, t))[name] for t in few], 1)
     for i in _in_proportion(ours, np.concatenate([along(t.given, [name]) for t in few])):
         yield own[i], partial(_answer, task, own[i])
     if task.is_backward:
-        others = [edit for form in _forms(task.exercise.tasks[0]) for edit in edits(form)]
+        others = edits(_forms(task.exercise.tasks[0])[-1])
         ours = np.concatenate([t.once((task.name, "slopes"), partial(_slopes, task, others, t)) for t in few], 1)
         for i in _in_proportion(ours, np.concatenate([along(t.given, list(t.given)) for t in few])):
             yield others[i], partial(gradients, task, others[i])
@@ -129,33 +145,47 @@ def _forms(task: Task) -> list[Callable[..., Any]]:
 # ------------------------------------------------------------------------------------------------------ the edits made
 @cache
 def edits(function: Callable[..., Any]) -> tuple[Edit, ...]:
-    """All edits of a function and of those that it calls, the simplest first."""
+    """All edits of a function and of those that it calls, the simplest first.
+
+    They are compiled together, which is much quicker than one by one: where an expression can be edited now stands
+    `(edit if the number is its own else the expression)`, and the number says which edit is at work.
+    """
     sources = _sources(function)
     scope = {k: v for f, _ in sources.values() for k, v in f.__globals__.items()}
-    rest = compile(ast.Module([tree for _, tree in sources.values()], []), "<right>", "exec")
-    found: list[tuple[int, Edit]] = []
+    found: list[Edit] = []
     for _, tree in sources.values():
-        defined = {
-            line.targets[0].id: ast.unparse(line.value)
-            for line in ast.walk(tree)
-            if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)
-        }
-        names = [argument.arg for argument in tree.args.args] + list(defined)
-        made = {n: f for n, v in defined.items() if (f := re.fullmatch(r"([\w.]+)\(\w+\)", v))}
-        counts = _that_count(tree)
-        for line, node, put in list(_places(tree)):
-            several = _alternatives(node, names, () if node in counts else WRAPS)
-            for rank, text, removed, instead in [*several, *_same_of_another(node, made, names)]:
-                put(_node(text))
-                instead = ast.unparse(_node(text)) if instead == text else instead  # without needless brackets
-                own = dict(scope)
-                exec(rest, own)
-                exec(compile(ast.Module([tree], []), "<edited>", "exec"), own)
-                put(node)
-                meant = [f"{n} = {v}" for n, v in defined.items() if re.search(rf"\b{n}\b", f"{removed} {instead}")]
-                texts = (_said(text) for text in (removed, instead, line, ", ".join(meant)))
-                found.append((rank, Edit(own[function.__name__], *texts)))
-    return tuple(edit for _, edit in sorted(found, key=lambda one: one[0]))
+        names, defined = _names(tree)
+        for line, node, put, several in [*_places(tree, names, defined)]:
+            put(_switch(node, len(found), [_node(change.text) for change in several]))
+            numbers = range(len(found), len(found) + len(several))
+            found += [
+                Edit(partial(_with, scope, function.__name__, number), change, line, defined)
+                for number, change in zip(numbers, several)
+            ]
+    module = ast.fix_missing_locations(ast.Module([tree for _, tree in sources.values()], []))
+    exec(compile(module, "<edited>", "exec"), scope)
+    return tuple(sorted(found, key=lambda edit: edit.change.rank))
+
+
+def _with(scope: dict[str, Any], name: str, number: int, **arguments: Any) -> Any:
+    """What the function gives with one of its edits."""
+    scope[NUMBER] = number
+    return scope[name](**arguments)
+
+
+def _switch(node: Any, first: int, others: Sequence[Any]) -> Any:
+    """One of the others where the number is `first` or one of those that follow it, else the node."""
+    number = ast.Name(NUMBER, ast.Load())
+    if isinstance(node, ast.stmt):
+        return ast.If(ast.Compare(number, [ast.Eq()], [ast.Constant(first)]), list(others), [node])
+    chosen = others[-1]
+    for i, other in reversed([*enumerate(others[:-1], first)]):
+        chosen = ast.IfExp(ast.Compare(number, [ast.Eq()], [ast.Constant(i)]), other, chosen)
+    last = ast.Constant(first + len(others))
+    return ast.IfExp(ast.Compare(ast.Constant(first), [ast.LtE(), ast.Lt()], [number, last]), chosen, node)
+
+
+NUMBER = "number_of_the_edit"
 
 
 def _sources(function: Callable[..., Any]) -> dict[str, tuple[FunctionType, ast.FunctionDef]]:
@@ -184,9 +214,20 @@ def _parsed(function: FunctionType) -> ast.stmt:
     return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
 
 
-def _places(tree: ast.FunctionDef) -> Iterator[tuple[str, Any, Callable[[Any], None]]]:
-    """Every expression in the body and every +=: what its line makes, itself, and what puts another in its place."""
-    body = ast.Module(tree.body, [])
+def _names(tree: ast.FunctionDef) -> tuple[list[str], dict[str, str]]:
+    """What a function gets and makes; and how it makes the latter."""
+    assigned = [(node.targets[0], node.value) for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    defined = {target.id: ast.unparse(value) for target, value in assigned if isinstance(target, ast.Name)}
+    return [argument.arg for argument in tree.args.args] + list(defined), defined
+
+
+def _places(
+    tree: ast.FunctionDef, names: Sequence[str], defined: Mapping[str, str]
+) -> Iterator[tuple[str, Any, Callable[[Any], None], list[Change]]]:
+    """Every expression in the body and every +=: what its line makes, itself, what puts another in its place, and what
+    may be put there."""
+    body, counts = ast.Module(tree.body, []), _that_count(tree)
+    made = {n: f[1] for n, v in defined.items() if (f := re.fullmatch(r"([\w.]+)\(\w+\)", v))}
     makes: dict[ast.AST, str] = {}
     for node in ast.walk(body):
         if isinstance(node, (ast.Assign, ast.AugAssign)):
@@ -197,10 +238,20 @@ def _places(tree: ast.FunctionDef) -> Iterator[tuple[str, Any, Callable[[Any], N
                 makes |= dict.fromkeys(ast.walk(value), str(key.value) if isinstance(key, ast.Constant) else "")
     for parent in ast.walk(body):
         for field, value in ast.iter_fields(parent):
-            for i, one in enumerate(value) if isinstance(value, list) else ((None, value),):
-                if isinstance(one, (ast.expr, ast.AugAssign)) and not isinstance(getattr(one, "ctx", None), ast.Store):
+            for i, node in enumerate(value) if isinstance(value, list) else ((None, value),):
+                if not isinstance(node, (ast.expr, ast.AugAssign)) or field in ("func", "keys") or _is_stored(node):
+                    continue
+                several = [
+                    *_changes(node, names, () if node in counts else WRAPS),
+                    *_same_of_another(node, made, names),
+                ]
+                if several:
                     put = partial(setattr, parent, field) if i is None else partial(value.__setitem__, i)
-                    yield makes.get(one, ""), one, put
+                    yield makes.get(node, ""), node, put, several
+
+
+def _is_stored(node: Any) -> bool:
+    return isinstance(getattr(node, "ctx", None), ast.Store) or ast.unparse(node) == "np"
 
 
 def _that_count(tree: ast.FunctionDef) -> set[ast.AST]:
@@ -215,7 +266,6 @@ def _that_count(tree: ast.FunctionDef) -> set[ast.AST]:
 
 
 SIGNS: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@"}
-OPPOSITE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 COUNTING = {  # from which argument on
     "arange": 0, "eye": 0, "ndindex": 0, "range": 0, "reshape": 0, "transpose": 0, "zeros": 0,
     "moveaxis": 1, "pad": 1, "split": 1,
@@ -231,47 +281,47 @@ WRAPS = (
 )  # fmt: skip
 
 
-Change = tuple[int, str, str, str]  # rank, what to write, what is not there any more, what is there instead
+def _instead(rank: int, text: str, node: Any) -> Change:
+    """One thing for another."""
+    return Change(rank, text, ast.unparse(node), text)
 
 
-def _alternatives(node: Any, names: Sequence[str], wraps: Sequence[str]) -> Iterator[Change]:
+def _changes(node: Any, names: Sequence[str], wraps: Sequence[str]) -> Iterator[Change]:
     """All that may stand where an expression, or a +=, stands."""
     whole = ast.unparse(node)
     if isinstance(node, ast.AugAssign):
-        yield 1, whole.replace(f" {SIGNS[type(node.op)]}= ", " = ", 1), f"{SIGNS[type(node.op)]}=", "="
+        sign = SIGNS[type(node.op)]
+        yield Change(1, whole.replace(f" {sign}= ", " = ", 1), f"{sign}=", "=")
     if text := _other_order(node):
-        yield 2, text, whole, text
+        yield _instead(2, text, node)
     if text := _reshaped(node):
-        yield 2, text, whole, "reshape"
-    if isinstance(node, ast.BinOp) and (sign := SIGNS.get(type(node.op))):
+        yield Change(2, text, whole, "reshape")
+    if isinstance(node, ast.BinOp) and (sign := SIGNS.get(type(node.op), "")):
         yield from _of_two(_operand(node.left, sign), sign, _operand(node.right, sign))
-        yield from ((3, other, whole, other) for other in names if wraps)
+        yield from (_instead(3, other, node) for other in names if wraps)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield 0, ast.unparse(node.operand), "-", ""
+        yield Change(0, ast.unparse(node.operand), "-", "")
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
         c: Any = node.value
         others = (0, 1, 2, -1, c + 1, c - 1, -c, 2 * c, c / 2, None, *((1e-8, 1e-3, c**0.5) if 0 < c < 0.01 else ()))
-        yield from ((2, str(other), whole, str(other)) for other in dict.fromkeys(others) if other != c)
+        yield from (_instead(2, str(other), node) for other in dict.fromkeys(others) if other != c)
     elif isinstance(node, ast.Attribute) and node.attr == "T":
-        yield 1, ast.unparse(node.value), ".T", ""
+        yield Change(1, ast.unparse(node.value), ".T", "")
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         left, right = ast.unparse(node.left), ast.unparse(node.comparators[0])
-        for sign in ("<", "<=", ">", ">=", "==", "!="):
-            yield 1, f"{left} {sign} {right}", whole, f"{left} {sign} {right}"
+        yield from (_instead(1, f"{left} {sign} {right}", node) for sign in ("<", "<=", ">", ">=", "==", "!="))
     elif isinstance(node, ast.Call):
-        yield from _of_call(node, whole)
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        yield from ((3, other, whole, other) for other in names if other != whole)
-    if isinstance(node, (ast.Name, ast.Call, ast.Subscript)) and whole != "np" and "real" not in whole:
-        for wrap in wraps:
-            yield 4, wrap.format(whole, whole), whole, wrap.format(whole, whole)
+        yield from _of_call(node)
+    elif isinstance(node, ast.Name):
+        yield from (_instead(3, other, node) for other in names if other != whole)
+    if isinstance(node, (ast.Name, ast.Call, ast.Subscript)) and "real" not in whole:
+        yield from (_instead(4, wrap.format(whole, whole), node) for wrap in wraps)
 
 
-def _same_of_another(node: Any, made: dict[str, Any], names: Sequence[str]) -> Iterator[Change]:
+def _same_of_another(node: Any, made: Mapping[str, str], names: Sequence[str]) -> Iterator[Change]:
     """Where a name stands for f(x), the same f of another name."""
     if isinstance(node, ast.Name) and node.id in made:
-        for other in names:
-            yield 3, (text := f"{made[node.id][1]}({other})"), node.id, text
+        yield from (_instead(3, f"{made[node.id]}({other})", node) for other in names)
 
 
 def _other_order(node: Any) -> str:
@@ -317,53 +367,48 @@ def _operand(node: ast.expr, sign: str) -> str:
 
 def _of_two(a: str, sign: str, b: str) -> Iterator[Change]:
     """Edits of a + b, and the like."""
-    yield 0, a, f"{sign} {b}", ""
+    yield Change(0, a, f"{sign} {b}", "")
     if sign in "+*@":
-        yield 0, b, f"{a} {sign}", ""
+        yield Change(0, b, f"{a} {sign}", "")
     if sign == "-":
-        yield 0, f"-({b})", a, ""
-        yield 0, b, f"{a} -", ""
+        yield Change(0, f"-({b})", a, "")
+        yield Change(0, b, f"{a} -", "")
     if sign == "/":
-        yield 0, f"1 / ({b})", a, "1"
-        yield 1, f"({b}) / ({a})", f"{a} / {b}", f"{b} / {a}"
-    if sign == "@":
-        yield 1, f"({b}) @ ({a})", f"{a} @ {b}", f"{b} @ {a}"
-    if sign in OPPOSITE:
-        other = OPPOSITE[sign]
-        yield 1, f"({a}) {other} ({b})", f"{sign} {b}", f"{other} {b}"
+        yield Change(0, f"1 / ({b})", a, "1")
+    if sign in "/@":
+        yield Change(1, f"({b}) {sign} ({a})", f"{a} {sign} {b}", f"{b} {sign} {a}")
+    if other := {"+": "-", "-": "+", "*": "/", "/": "*"}.get(sign):
+        yield Change(1, f"({a}) {other} ({b})", f"{sign} {b}", f"{other} {b}")
     if sign == "*":
-        yield 1, f"({a}) + ({b})", f"{a} * {b}", f"{a} + {b}"
+        yield Change(1, f"({a}) + ({b})", f"{a} * {b}", f"{a} + {b}")
 
 
-def _of_call(node: ast.Call, whole: str) -> Iterator[Change]:
-    """Edits of a call: another function, none, another axis."""
-    function = ast.unparse(node.func)
-    inside = ", ".join(ast.unparse(part) for part in (*node.args, *node.keywords))
+def _of_call(node: ast.Call) -> Iterator[Change]:
+    """Edits of a call: another function, none, another axis, other places for its arguments."""
+    function, parts = ast.unparse(node.func), [ast.unparse(part) for part in node.args]
+    inside = ", ".join([*parts, *(ast.unparse(part) for part in node.keywords)])
     last = function.rpartition(".")[2]
-    is_helper = isinstance(node.func, ast.Name) and len(node.args) == 1 and not node.keywords
+    is_helper = isinstance(node.func, ast.Name) and len(parts) == 1 and not node.keywords
+    if is_helper:
+        yield _instead(2, f"np.exp(-({inside}))", node)
     if is_helper or last in FUNCTIONS:
-        yield 1, ast.unparse(node.args[0]), whole, ast.unparse(node.args[0])
-    if last in FUNCTIONS:
-        for other in FUNCTIONS:
-            yield 2, f"np.{other}({inside})", whole, f"np.{other}({inside})"
+        yield _instead(1, parts[0], node)
+        yield from (_instead(2, f"np.{other}({inside})", node) for other in FUNCTIONS)
     if last in REDUCTIONS and isinstance(node.func, ast.Attribute):
         of = ast.unparse(node.func.value)
-        for other in REDUCTIONS:
-            yield 1, f"({of}).{other}({inside})", whole, f"({of}).{other}({inside})"
-        yield 1, f"({of}).{last}()", whole, f"({of}).{last}()"
-        for axis in (0, 1):
-            yield 2, (text := f"({of}).{last}({axis}, keepdims=True)"), whole, text
-        yield 1, of, f".{last}({inside})", ""
-    for a, b in itertools.combinations(range(len(node.args)), 2):
-        swapped = [ast.unparse(part) for part in node.args]
-        swapped[a], swapped[b] = swapped[b], swapped[a]
-        yield 2, (text := f"{function}({', '.join(swapped)})"), whole, text
+        yield from (_instead(1, f"({of}).{other}({inside})", node) for other in REDUCTIONS if other != last)
+        yield _instead(1, f"({of}).{last}()", node)
+        yield from (_instead(2, f"({of}).{last}({axis}, keepdims=True)", node) for axis in (0, 1))
+        yield Change(1, of, f".{last}({inside})", "")
+    for a, b in itertools.combinations(range(len(parts)), 2):
+        swapped = [parts[{a: b, b: a}.get(i, i)] for i in range(len(parts))]
+        yield _instead(2, f"{function}({', '.join(swapped)})", node)
     if function == "np.pad":
-        for mode in ("wrap", "edge", "reflect"):
-            yield 2, f"np.pad({inside}, mode='{mode}')", "zeros", f"{mode}"
+        yield from (Change(2, f"np.pad({inside}, mode='{m}')", "zeros", m) for m in ("wrap", "edge", "reflect"))
     if function == "len":
-        for other in ("1", f"{inside}.size", f"{inside}.shape[1]", f"(len({inside}) - 1)"):
-            yield 1, other, whole, other
+        yield from (
+            _instead(1, other, node) for other in ("1", f"{inside}.size", f"{inside}.shape[1]", f"len({inside}) - 1")
+        )
 
 
 def _said(text: str) -> str:

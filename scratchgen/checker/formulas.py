@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -154,17 +155,24 @@ def slopes(task: Task, forward: Callable[..., Any], trial: Trial, names: Sequenc
     inputs, moved = _inputs(task, trial), {n: n.removeprefix("d") for n in names}
     if any(x not in inputs or np.shape(inputs[x]) != trial.given[n].shape for n, x in moved.items()):
         return np.array([])
-    above = {f"d{out}": np.shape(array) for out, array in named(forward(**inputs)).items()}
-    if any(np.shape(trial.arguments[d]) != above.get(d) for d in task.exercise.douts):
-        return np.array([])  # an output of another shape
-    paired = _paired(task, forward, trial)
-    there = ({x: inputs[x] + 1j * TINY * v[n] for n, x in moved.items()} for v in _directions(trial.given, names))
-    return np.array([np.imag(paired(**{**inputs, **t})) / TINY for t in there])
+    found = []
+    for v in _directions(trial.given, names):
+        outputs = named(forward(**{**inputs, **{x: inputs[x] + 1j * TINY * v[n] for n, x in moved.items()}}))
+        above = {f"d{out}": array.shape for out, array in outputs.items()}
+        if any(np.shape(trial.arguments[d]) != above.get(d) for d in task.exercise.douts):
+            return np.array([])  # an output of another shape
+        found.append(np.imag(task.exercise.paired(outputs, trial.arguments)) / TINY)
+    return np.array(found)
 
 
 def _directions(arrays: Mapping[str, Any], names: Sequence[str]) -> list[Arrays]:
+    return _drawn(tuple((n, np.shape(arrays[n])) for n in names))
+
+
+@cache
+def _drawn(shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> list[Arrays]:
     rng = np.random.default_rng(0)
-    return [{n: rng.standard_normal(np.shape(arrays[n])) for n in names} for _ in range(2)]
+    return [{n: rng.standard_normal(shape) for n, shape in shapes} for _ in range(2)]
 
 
 def _inputs(task: Task, trial: Trial) -> Arguments:

@@ -98,6 +98,7 @@ CHANGES: tuple[tuple[str, Callable[[np.ndarray], Any]], ...] = (
     ("σ({})", _sigmoid),
     ("tanh {}", np.tanh),
     ("e^{}", np.exp),
+    ("e^({}/2)", lambda x: np.exp(x / 2)),
     ("ln {}", np.log),
     ("1 − {}", lambda x: 1 - x),
     ("max({}, 0)", lambda x: x * (x > 0)),

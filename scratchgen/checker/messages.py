@@ -95,6 +95,12 @@ MESSAGES: dict[str, dict[str, Message]] = {
         "{arrays}의 shape이 {got}입니다. {expected}이어야 합니다.",
         "한 줄마다 shape을 출력해서, 예상과 달라지는 첫 줄을 찾으세요.",
     ),
+    "RESHAPED": _both(
+        "{arrays} has the right numbers, but was reshaped where it should have been transposed.",
+        "A reshape keeps the order in memory and only cuts it differently; .T puts rows where columns were.",
+        "{arrays}의 값은 맞지만, 전치(transpose)할 것을 reshape했습니다.",
+        "reshape는 메모리의 순서를 그대로 두고 다르게 자를 뿐입니다. 행과 열을 바꾸는 것은 .T입니다.",
+    ),
     "FLIPPED": _both(
         "{arrays} has the right numbers, turned round along {axes}.",
         "Which way does the kernel lie in the forward, and which way in the backward?",
@@ -550,6 +556,12 @@ MESSAGES |= {
             "먼저 가운데로 옮기고, 그다음 크기를 맞춥니다.",
         ),
     },
+    "NORM_ROOT_MEAN_SQUARE": _both(
+        "{arrays} belongs to x divided by the root of its mean square: no mean is taken off (RMSNorm).",
+        "First x − μ; the variance is the mean square of that.",
+        "{arrays}은(는) 평균을 빼지 않고 제곱평균제곱근으로 나눈 것(RMSNorm)에 해당합니다.",
+        "먼저 x − μ를 구하세요. 분산은 그 제곱의 평균입니다.",
+    ),
     "NORM_NOT_SCALED": {
         "en": Message(
             "In {arrays} the mean is subtracted, but nothing is divided by the standard deviation.",
@@ -1212,6 +1224,12 @@ MESSAGES |= {
         "{arrays}: 값이 0인 픽셀만 반영되었고, 1인 픽셀의 항이 없습니다.",
         "정답의 두 값마다 항이 하나씩, 둘 다 필요합니다.",
     ),
+    "BCE_PLUS_MINUS": _both(
+        "{arrays} belongs to ln(1 + e^(−t·a)), the loss for targets that are −1 or 1.",
+        "Here a target is 0 or 1: where it is 0 that loss does not depend on the logit at all.",
+        "{arrays}은(는) 정답이 −1 또는 1일 때의 손실 ln(1 + e^(−t·a))에 해당합니다.",
+        "여기서 정답은 0 또는 1입니다. 0이면 그 손실은 로짓과 아무 상관이 없습니다.",
+    ),
     "BCE_ABS_MISSING": _both(
         "{arrays} belongs to the stable form with one thing missing: the absolute value inside the exponential.",
         "The exponent of the stable form is never positive, whatever the sign of the logit.",
@@ -1397,6 +1415,12 @@ MESSAGES |= {
         "alpha goes with the heads, beta with the tails.",
         "{arrays}: alpha와 beta가 서로 바뀌었습니다.",
         "alpha는 앞면, beta는 뒷면과 함께 갑니다.",
+    ),
+    "COIN_THROWS_FOR_TAILS": _both(
+        "{arrays}: all throws were counted where the tails belong.",
+        "beta goes with the tails: the throws less the heads.",
+        "{arrays}: 뒷면 수 자리에 전체 던진 횟수를 넣었습니다.",
+        "beta는 뒷면, 곧 전체에서 앞면을 뺀 수와 함께 갑니다.",
     ),
     "COIN_DENOMINATOR": _both(
         "{arrays}: what was added to the heads does not fit what was added to the throws.",
@@ -2083,7 +2107,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
 )
 
 
-# ------------------------------------------------------------------------------------------------ why nothing was judged
+# ----------------------------------------------------------------------------------------------- why nothing was judged
 def failed(text: str, language: str) -> str:
     """Why a function could not be judged, in that language. What Python itself says stays as it is."""
     for pattern, translated in FAILURES if language == "ko" else ():

@@ -159,6 +159,9 @@ def permutation(task: Task, name: str, trials: Sequence[Trial]) -> Explanation |
         transposed = (t.right[name].transpose(axes) for t in trials)
         if axes != tuple(range(n)) and (found := accounts(name, trials, transposed)):
             return Explanation("TRANSPOSED", (name,), found, {"axes": axes})
+    reshaped = (t.right[name].T.reshape(t.right[name].shape) for t in trials)
+    if found := accounts(name, trials, reshaped):
+        return Explanation("RESHAPED", (name,), found)
     for axes in subsets(range(n)):
         if axes and (found := accounts(name, trials, (np.flip(t.right[name], axes) for t in trials))):
             return Explanation("FLIPPED", (name,), found, {"axes": axes})

@@ -293,6 +293,7 @@ class _Norm:
             Mistake("NORM_AXIS", forward=lambda x, gamma, beta: gamma * self.normalized(x, (1 - self.axis,)) + beta),
             Mistake("NORM_OF_ALL", forward=lambda x, gamma, beta: gamma * self.normalized(x, (0, 1)) + beta),
             Mistake("NORM_NOT_CENTRED", forward=lambda x, gamma, beta: self._not_centred(x) * gamma + beta),
+            Mistake("NORM_ROOT_MEAN_SQUARE", forward=lambda x, gamma, beta: self._by_mean_square(x) * gamma + beta),
             Mistake("NORM_NOT_SCALED", forward=lambda x, gamma, beta: self._not_scaled(x) * gamma + beta),
             Mistake("NORM_DGAMMA_OF_X", backward=lambda dout, x, gamma, beta: {"dgamma": (dout * x).sum(0)}),
             Mistake("NORM_DGAMMA_TIMES_GAMMA", backward=self._times_gamma),
@@ -305,6 +306,9 @@ class _Norm:
     def _not_centred(self, x: Any) -> Any:
         centred = x - x.mean(self.axis, keepdims=True)
         return x / np.sqrt((centred**2).mean(self.axis, keepdims=True) + EPS)
+
+    def _by_mean_square(self, x: Any) -> Any:
+        return x / np.sqrt((x**2).mean(self.axis, keepdims=True) + EPS)
 
     def _gamma_last(self, dout: Any, x: Any, gamma: Any, beta: Any) -> Arrays:
         deviation = self.statistics(x)[1]

@@ -29,7 +29,8 @@ def batch_norm_backward(dout: Any, x: Any, gamma: Any, beta: Any) -> Arrays:
     centred = x - mean
     variance = (centred**2).sum(0) / n
     deviation = np.sqrt(variance + EPS)
-    xhat = centred / deviation
+    y = gamma * centred / deviation + beta
+    xhat = (y - beta) / gamma  # of an output that was kept
     dxhat = dout * gamma
     dvariance = (dxhat * centred).sum(0) * -0.5 / deviation**3
     dmean = -(dxhat / deviation).sum(0)
@@ -43,7 +44,8 @@ def layer_norm_backward(dout: Any, x: Any, gamma: Any, beta: Any) -> Arrays:
     centred = x - mean
     variance = (centred**2).sum(1, keepdims=True) / d
     deviation = np.sqrt(variance + EPS)
-    xhat = centred / deviation
+    y = gamma * centred / deviation + beta
+    xhat = (y - beta) / gamma  # of an output that was kept
     dxhat = dout * gamma
     dvariance = (dxhat * centred).sum(1, keepdims=True) * -0.5 / deviation**3
     dmean = -(dxhat / deviation).sum(1, keepdims=True)

@@ -309,6 +309,7 @@ BCE_WITH_LOGITS = Exercise(
     mistakes=(
         Mistake("BCE_ONES_ONLY", lambda logits, target: (target * softplus(-logits)).sum(1).mean()),
         Mistake("BCE_ZEROS_ONLY", lambda logits, target: ((1 - target) * softplus(logits)).sum(1).mean()),
+        Mistake("BCE_PLUS_MINUS", lambda logits, target: softplus(-target * logits).sum(1).mean()),
         Mistake("BCE_ABS_MISSING", lambda logits, target: _abs_missing(logits, target)),
         Mistake("BCE_SIGMOID_TWICE", lambda logits, target: bce_with_logits_forward(sigmoid(logits), target)),
         Mistake("BCE_SIGMOID_TWICE", backward=lambda logits, target: bce_with_logits_backward(sigmoid(logits), target)),
@@ -650,6 +651,12 @@ COIN_MAP = Exercise(
         Mistake(
             "COIN_DENOMINATOR",
             lambda throws, alpha, beta: (throws.sum(1) + alpha) / (throws.shape[1] + alpha + beta - 2),
+        ),
+        Mistake(
+            "COIN_THROWS_FOR_TAILS",
+            lambda throws, alpha, beta: (
+                (throws.sum(1) + alpha - 1) / (throws.sum(1) + throws.shape[1] + alpha + beta - 2)
+            ),
         ),
     ),
 )
