@@ -2,8 +2,8 @@
 
 A detector gets one wrong array in all trials, with the right answer and the inputs, and answers with an `Explanation`
 or with None. Structure comes first (shapes, zeros, a constant factor), then what the exercise knows by name (wrong
-formulas, factors, terms), then the general: a wrong input, a lost sample, a place. Known wrong formulas alone would
-explain known mistakes only.
+formulas, factors, terms), then the general: a wrong input, a lost sample, one small change in the right formula, a
+place. Known wrong formulas alone would explain known mistakes only.
 """
 
 from __future__ import annotations

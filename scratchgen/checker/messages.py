@@ -152,16 +152,16 @@ MESSAGES: dict[str, dict[str, Message]] = {
         "인자의 순서와, cache에 넣고 꺼내는 순서를 보세요.",
     ),
     "LEFT_OUT": _both(
-        "{arrays} is what comes out of the right formula when “{removed}” is left out of it{where}.",
-        "Find that place in yours: forgotten, cancelled too early, or lost between two lines?",
-        "{arrays}은(는) 바른 식에서 “{removed}”을(를) 빠뜨렸을 때 나오는 값입니다{where}.",
-        "여러분의 식에서 그 자리를 찾으세요. 빠뜨렸거나, 너무 일찍 약분했거나, 줄 사이에서 잃어버렸을 수 있습니다.",
+        "{arrays} is what comes out of the right formula with one thing left out of it{line}.",
+        "“{removed}” is missing{meaning}: forgotten, cancelled too early, or lost between two lines?",
+        "{arrays}은(는) 바른 식에서 하나를 빠뜨렸을 때 나오는 값입니다{line}.",
+        "“{removed}”이(가) 없습니다{meaning}. 빠뜨렸거나, 너무 일찍 약분했거나, 줄 사이에서 잃어버렸을 수 있습니다.",
     ),
     "EDIT": _both(
-        "{arrays} is what comes out of the right formula with “{put}” where “{removed}” belongs{where}.",
-        "Find that place in yours: one name for another, one function or axis for another, a sign?",
-        "{arrays}은(는) 바른 식에서 “{removed}” 자리에 “{put}”을(를) 썼을 때 나오는 값입니다{where}.",
-        "여러분의 식에서 그 자리를 찾으세요. 이름, 함수, 축, 부호를 바꾸어 쓰지 않았는지 보세요.",
+        "{arrays} is what comes out of the right formula with “{put}” in the place of something else{line}.",
+        "“{removed}” belongs there{meaning}. One name for another, one function or axis for another, a sign?",
+        "{arrays}은(는) 바른 식의 한 자리에 “{put}”을(를) 썼을 때 나오는 값입니다{line}.",
+        "그 자리에는 “{removed}”이(가) 들어갑니다{meaning}. 이름, 함수, 축, 부호를 바꾸어 쓰지 않았는지 보세요.",
     ),
     "INSTEAD": _both(
         "{arrays} is {factor} times {quantity}, and nothing else.",
@@ -1943,9 +1943,9 @@ def _phrases(language: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         (f" ({values} in the three shapes)" if english else f" (세 가지 크기에서 {values})") if values else ""
     )
     if "removed" in facts:
-        line = f"for {facts['line']}" if english else f"{facts['line']} 줄"
-        notes = ([line] if facts["line"] else []) + ([facts["meaning"]] if facts["meaning"] else [])
-        said["where"] = f" ({': '.join(notes)})" if notes else ""
+        place = f" (where {facts['line']} is computed)" if english else f" ({facts['line']}을(를) 구하는 곳)"
+        said["line"] = place if facts["line"] else ""
+        said["meaning"] = f" ({facts['meaning']})" if facts["meaning"] else ""
     if "index" in facts:
         said["index"] = str(list(facts["index"])) if facts["index"] else ""
     if facts.get("links") and facts.get("place"):

@@ -65,6 +65,19 @@ def test_facts_stand_in_the_sentence(code, facts, english, korean):
         assert "{" not in said.why + said.fix
 
 
+def test_what_belongs_in_a_place_is_told_only_by_how_to_mend_it():
+    """Hints up to WHY leave the right formula to the student."""
+    facts = {"removed": "- mean", "put": "", "line": "variance", "meaning": "mean = x.mean(0)", "arrays": "out"}
+    for code, put in (("LEFT_OUT", ""), ("EDIT", "x²")):
+        for language in LANGUAGES:
+            said = say(code, language, {**facts, "put": put})
+            assert "- mean" in said.fix
+            assert "mean = x.mean(0)" in said.fix
+            assert "mean" not in said.why
+            assert "variance" in said.why
+            assert put in said.why
+
+
 def labels():
     """What the exercises and the detectors call things."""
     yield from (label.format("x") for label, _ in inputs.CHANGES)
