@@ -6,7 +6,10 @@ it can be judged all the same. (design: no student's code runs in this process; 
 
 import json
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -293,3 +296,26 @@ def test_functions_without_a_file_run_in_a_copy_of_this_process():
         np.testing.assert_array_equal(sandbox.call(TASK, given).arrays["dx"], given["dout"] * (given["x"] > 0))
         assert sandbox.call(TASKS["relu_forward"], given).failure.kind == "timeout"
     assert calls == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_grader_that_is_killed_leaves_nobody_behind(tmp_path):
+    said, student = tmp_path / "pid", tmp_path / "student.py"
+    student.write_text(
+        f"import os, time\nwith open({str(said)!r}, 'w') as file: file.write(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+    check = f"from scratchgen.checker import check_file; check_file({str(student)!r})"
+    grader = subprocess.Popen([sys.executable, "-c", check], stdout=subprocess.DEVNULL)
+    within(30, lambda: said.exists() and said.read_text())
+    pid = int(said.read_text())
+    grader.kill()
+    grader.wait()
+    within(5, lambda: not Path(f"/proc/{pid}").exists())
+
+
+def within(seconds, happens):
+    """Wait until it does."""
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end
+        time.sleep(0.01)
