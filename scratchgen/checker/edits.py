@@ -103,7 +103,7 @@ def _likely(task: Task, name: str, trials: Sequence[Trial]) -> Iterator[tuple[Ed
     if task.is_backward:
         others = edits(_forms(task.exercise.tasks[0])[-1])
         ours = np.concatenate([t.once((task.name, "slopes"), partial(_slopes, task, others, t)) for t in few], 1)
-        for i in _in_proportion(ours, np.concatenate([along(t.given, list(t.given)) for t in few])):
+        for i in _in_proportion(ours, np.concatenate([along(t.given, list(t.right)) for t in few])):
             yield others[i], partial(gradients, task, others[i])
 
 
@@ -122,7 +122,7 @@ def _slopes(task: Task, several: Sequence[Edit], trial: Trial) -> np.ndarray:
     """Two numbers of all arrays together for each edit of the forward."""
     found = np.full((len(several), 2), np.nan)
     for i, edit in enumerate(several):
-        if len(both := slopes(task, edit, trial, list(trial.given))):
+        if len(both := slopes(task, edit, trial, list(trial.right))):
             found[i] = both
     return found
 

@@ -10,10 +10,11 @@ from scratchgen.checker.exercises import EXERCISES, TASKS
 from scratchgen.checker.exercises.exercise import named
 from scratchgen.checker.exercises.longhand import LONGHAND
 from scratchgen.checker.formulas import along, slopes
+from scratchgen.checker.judge import drawn
 from tests.checker.direct import Variant
 
 
-def drawn(name, shape=0):
+def inputs(name, shape=0):
     task = TASKS[name]
     return task, task.exercise.arguments(np.random.default_rng(3), shape)
 
@@ -21,7 +22,7 @@ def drawn(name, shape=0):
 @pytest.mark.parametrize("name", LONGHAND)
 @pytest.mark.parametrize("shape", range(3))
 def test_longhand_is_right(name, shape):
-    task, arguments = drawn(name, shape)
+    task, arguments = inputs(name, shape)
     right, found = task.right(arguments), named(LONGHAND[name](**{k: arguments[k] for k in task.parameters}))
     assert found.keys() == right.keys()
     for key in right:
@@ -32,7 +33,7 @@ def test_longhand_is_right(name, shape):
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.is_backward])
 def test_a_forward_and_its_longhand_have_the_slopes_of_the_backward(name):
     """They can be differentiated by complex steps, before they are edited."""
-    task, arguments = drawn(name)
+    task, arguments = inputs(name)
     right = task.right(arguments)
     trial = Trial(arguments, right, right, 0)
     names = [n for n in right if n.removeprefix("d") in arguments]
@@ -43,7 +44,7 @@ def test_a_forward_and_its_longhand_have_the_slopes_of_the_backward(name):
 
 @pytest.mark.parametrize("name", ["conv2d_backward", "embedding_backward", "adam_step", "elbo_bernoulli_backward"])
 def test_edits_leave_their_arguments_alone(name):
-    task, arguments = drawn(name)
+    task, arguments = inputs(name)
     before = {k: np.array(v) for k, v in arguments.items()}
     answers = [edit(**{k: arguments[k] for k in task.parameters}) for edit in edits(task.reference)]
     assert sum(bool(answer) for answer in answers) > len(answers) / 3  # nonsense is answered by nothing
@@ -51,9 +52,9 @@ def test_edits_leave_their_arguments_alone(name):
 
 
 def test_edits_are_different_functions():
-    task, arguments = drawn("linear_forward")
-    inputs = {k: arguments[k] for k in task.parameters}
-    answers = [answer["out"] for edit in edits(task.reference) if (answer := edit(**inputs))]
+    task, arguments = inputs("linear_forward")
+    given = {k: arguments[k] for k in task.parameters}
+    answers = [answer["out"] for edit in edits(task.reference) if (answer := edit(**given))]
     changed = [a for a in answers if a.shape != (8, 11) or not np.allclose(a, task.right(arguments)["out"])]
     assert len(changed) > 0.9 * len(answers) > 50
 
@@ -110,7 +111,7 @@ def test_what_was_left_out_is_told_with_its_line():
 
 def test_an_edit_does_not_spoil_what_is_right():
     """A wrong dweight alone is not explained by an input that would have made dx wrong too."""
-    task, arguments = drawn("linear_backward")
+    task = TASKS["linear_backward"]
     trials = []
     for shape in range(3):
         arguments = task.exercise.arguments(np.random.default_rng(shape), shape)
@@ -118,6 +119,17 @@ def test_an_edit_does_not_spoil_what_is_right():
         given = {**right, "dweight": (arguments["dout"] ** 3).T @ arguments["x"]}
         trials.append(Trial(arguments, right, given, shape, task.exercise.sizes(shape)))
     assert not [e for e in explain(task, ["dweight"], trials) if "dx" in e.covers]
+
+
+def test_what_is_kept_for_the_class_does_not_depend_on_who_comes_first():
+    """This one has noise, and an array of a wrong shape beside it."""
+    source = """
+def gaussian_kl_backward(mean, log_variance):
+    return np.cos(17 * mean), ((np.exp(log_variance) - 1) / 2 / len(mean))[None]
+"""
+    Variant("gaussian_kl", "noise, and a shape", source).judged(seed=17)
+    kept = drawn(TASKS["gaussian_kl_backward"], 17)[0].memory["gaussian_kl_backward", "slopes"]
+    assert np.isfinite(kept).mean() > 0.5
 
 
 def test_every_exercise_can_be_edited():
