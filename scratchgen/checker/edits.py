@@ -210,8 +210,11 @@ def _node(text: str) -> Any:
     return line.value if isinstance(line, ast.Expr) else line
 
 
-def _parsed(function: FunctionType) -> ast.stmt:
-    return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+def _parsed(function: FunctionType) -> ast.stmt | None:
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except OSError:  # installed without its source: then there is nothing to edit
+        return None
 
 
 def _names(tree: ast.FunctionDef) -> tuple[list[str], dict[str, str]]:
