@@ -92,7 +92,7 @@ def start(config: type[Config], main: Callable[[Config], None]) -> None:
         main(options)
     except KeyboardInterrupt:
         sys.exit(f"\nstopped; what the finished epochs learned is in {options.folder()}: go on with --resume")
-    except (CheckpointError, FileNotFoundError, FloatingPointError) as error:
+    except (CheckpointError, FileExistsError, FileNotFoundError, FloatingPointError) as error:
         sys.exit(f"demos.{config.NAME}: {error}")
 
 

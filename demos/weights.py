@@ -23,7 +23,15 @@ FOLDER = Path(__file__).parent / "weights"
 
 def export(path: Path, demo: str, run: training.Run, facts: Mapping[str, Any]) -> None:
     """Write the weights of the best epoch alone, with what it took to make them: `facts["recipe"]`, and more. Then the
-    model has them too, as they stand in the file."""
+    model has them too, as they stand in the file. Raises `FileExistsError` where something else is, a checkpoint."""
+    if path.exists():
+        try:
+            training.load(path, label(demo))
+        except training.CheckpointError:
+            raise FileExistsError(
+                f"{path}: expected a new file, or weights of demos.{demo}, found something else; name another file with "
+                "--export (and take --resume: the training is not lost)"
+            ) from None
     rounded = {name: value.astype(np.float16) for name, value in run.best.items()}
     training.save(path, {"model": rounded}, {"best epoch": best_epoch(run), **facts}, label(demo))
     run.model.load_state_dict(_single(rounded))

@@ -1,6 +1,7 @@
 """What demos.gan does besides training: weights that come along, cures, samples on the way, diagnoses."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,3 +79,14 @@ def test_looks_go_to_the_monitor_in_their_order():
     assert gan.diagnose(looks, 5).name == "too early"
     assert gan.diagnose(looks, 30).name == "healthy"
     assert gan.diagnose(looks, 60).name == "mode collapse"
+
+
+def test_weights_do_not_overwrite_a_checkpoint(tmp_path, capsys):
+    """Their names are alike: `gan-mlp.npz`, `cgan.npz`."""
+    config = gan.Config(out=tmp_path, model="mlp", **SMALL)
+    gan.main(config)
+    checkpoint = next(path for path in tmp_path.glob("*.npz") if path.name != "judge.npz")
+    before = checkpoint.read_bytes()
+    with pytest.raises(FileExistsError, match="name another file"):
+        gan.main(replace(config, resume=True, export=checkpoint))
+    assert checkpoint.read_bytes() == before
