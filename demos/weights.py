@@ -29,7 +29,7 @@ def export(path: Path, demo: str, run: training.Run, facts: Mapping[str, Any]) -
             training.load(path, label(demo))
         except training.CheckpointError:
             raise FileExistsError(
-                f"{path}: expected a new file, or weights of demos.{demo}, found something else; name another file with "
+                f"{path}: expected a new file or weights of demos.{demo}, found something else; name another file with "
                 "--export (and take --resume: the training is not lost)"
             ) from None
     rounded = {name: value.astype(np.float16) for name, value in run.best.items()}
