@@ -19,7 +19,8 @@ import numpy as np
 
 from . import backend
 from . import functional as F
-from .autograd import Tensor, no_grad, primitive, tensor
+from .autograd import Tensor, no_grad, tensor
+from .functional.linear import swapped
 
 __all__ = ["Bernoulli", "Categorical", "MultivariateNormal", "Normal", "kl_divergence"]
 
@@ -169,14 +170,14 @@ class MultivariateNormal:
     @property
     def log_diagonal(self) -> Tensor:
         """ln Lⱼⱼ (…, d); twice their sum is the logarithm of the covariance's determinant."""
-        return F.log(diagonal(self.factor))
+        return F.log(F.diagonal(self.factor))
 
     def log_prob(self, x: Any) -> Tensor:
         """ln p(x) = −½ (d ln 2π + |L⁻¹(x − μ)|²) − Σⱼ ln Lⱼⱼ, (…, d) → (…).
 
         Eq. 13.7 (derivations/13-gaussian-kl.md#eq-13-7)
         """
-        white = solve_lower(self.factor, _tensor(x) - self.mean)
+        white = F.solve_lower(self.factor, _tensor(x) - self.mean)
         return -0.5 * F.sum(math.log(2 * math.pi) + F.square(white), -1) - F.sum(self.log_diagonal, -1)
 
     def rsample(self, rng: Any = None, n: Shape = (), noise: Any = None) -> Tensor:
@@ -242,8 +243,8 @@ def full_kl(q: MultivariateNormal, p: MultivariateNormal) -> Tensor:
 
     Eq. 13.9 (derivations/13-gaussian-kl.md#eq-13-9)
     """
-    moved = solve_lower(p.factor, q.mean - p.mean)
-    stretched = solve_lower(p.factor[..., None, :, :], _turned(q.factor))  # column by column
+    moved = F.solve_lower(p.factor, q.mean - p.mean)
+    stretched = F.solve_lower(p.factor[..., None, :, :], swapped(q.factor))  # column by column
     squares = F.sum(F.square(stretched), -2) + F.square(moved)
     return F.sum(0.5 * (squares - 1) + p.log_diagonal - q.log_diagonal, -1)
 
@@ -265,68 +266,6 @@ _kl: dict[tuple[type, type], Callable[[Any, Any], Any]] = {
     (MultivariateNormal, MultivariateNormal): full_kl,
     (MultivariateNormal, Normal): full_to_diagonal_kl,
 }
-
-
-# ---------------------------------------------------------------------------------------------- triangular factors
-@primitive
-def diagonal(x: Any) -> Any:
-    """The diagonals of matrices, (…, d, d) → (…, d).  Eq. 13.8 (derivations/13-gaussian-kl.md#eq-13-8)"""
-    return np.diagonal(x, axis1=-2, axis2=-1).copy()
-
-
-@primitive
-def diagonal_matrix(x: Any) -> Any:
-    """Matrices with these diagonals and zeros elsewhere, (…, d) → (…, d, d): the transpose of `diagonal`."""
-    d = x.shape[-1]
-    flat = np.zeros_like(x, shape=(*x.shape[:-1], d * d))
-    flat[..., :: d + 1] = x
-    return np.reshape(flat, (*x.shape, d))
-
-
-diagonal.vjp(x=lambda g: diagonal_matrix(g))
-diagonal_matrix.vjp(x=lambda g: diagonal(g))
-
-
-@primitive
-def lower(x: Any) -> Any:
-    """x with zeros above the diagonal, (…, d, d): its own transpose."""
-    return np.tril(x)
-
-
-lower.vjp(x=lambda g: lower(g))
-
-
-@primitive
-def solve_lower(factor: Any, b: Any) -> Any:
-    """y = L⁻¹b, row by row from the top: yⱼ = (bⱼ − Σ_{k<j} Lⱼₖyₖ)/Lⱼⱼ  (전진 대입).
-
-    Eq. 13.13 (derivations/13-gaussian-kl.md#eq-13-13), its derivative Eq. 13.14
-    (derivations/13-gaussian-kl.md#eq-13-14). factor (…, d, d), of which only the lower triangle is read, b (…, d);
-    leading axes broadcast.
-    """
-    y = np.zeros_like(b, shape=np.broadcast_shapes(b.shape, factor.shape[:-1]))
-    for j in range(b.shape[-1]):
-        known = np.einsum("...k,...k->...", factor[..., j, :j], y[..., :j])
-        y[..., j] = (b[..., j] - known) / factor[..., j, j]
-    return y
-
-
-def _solve_upper(factor: Any, b: Any) -> Any:
-    """L⁻ᵀb: counted from the last row and column, Lᵀ is lower triangular as well."""
-    return F.flip(solve_lower(F.flip(_turned(factor), (-2, -1)), F.flip(b, -1)), -1)
-
-
-def _turned(x: Any) -> Any:
-    """xᵀ of each matrix."""
-    return F.transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
-
-
-def _factor_rule(g: Any, factor: Any, out: Any) -> Any:
-    """−L⁻ᵀḡ yᵀ."""
-    return lower(-_solve_upper(factor, g)[..., :, None] * out[..., None, :])
-
-
-solve_lower.vjp(b=lambda g, factor: _solve_upper(factor, g), factor=_factor_rule)
 
 
 def _tensor(x: Any) -> Tensor:

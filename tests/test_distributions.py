@@ -491,9 +491,9 @@ def test_full_shapes_dtypes_and_devices(dtype, device, rng):
 def test_forward_substitution_solves(d, batch, more):
     rng = np.random.default_rng(d)
     factor, b = factors(rng, *batch, d=d), rng.standard_normal((*more, d))
-    y = dist.solve_lower(factor, b)
+    y = F.solve_lower(factor, b)
     np.testing.assert_allclose((factor @ y[..., None])[..., 0], np.broadcast_to(b, y.shape), atol=1e-12)
-    np.testing.assert_array_equal(y, dist.solve_lower(factor + np.triu(np.ones((d, d)), 1), b))  # reads only below
+    np.testing.assert_array_equal(y, F.solve_lower(factor + np.triu(np.ones((d, d)), 1), b))  # reads only below
 
 
 @pytest.mark.equation("13.7", "13.9", "13.10", "13.11", "13.12", "13.14", "14.6", "14.7")
@@ -502,8 +502,8 @@ def test_full_gradients(rng):
     factor, another, one = factors(rng, 2), factors(rng, 2), factors(rng)
     N, M = Normal, MultivariateNormal
     cases = [
-        (dist.solve_lower, factor, x),
-        (dist.solve_lower, one, x),
+        (F.solve_lower, factor, x),
+        (F.solve_lower, one, x),
         (lambda *a: M(a[0], a[1]).log_prob(a[2]), mean, factor, x),
         (lambda *a: M(*a).entropy() + a[0].sum(-1), mean, factor),
         (lambda *a: M(*a).rsample(noise=x), mean, factor),

@@ -14,6 +14,7 @@ from .normalization import *
 from .pooling import *
 from .reduction import *
 from .shape import *
+from .triangular import *
 
 # What Tensor's operators and methods mean (see autograd/operators.py).
 _operators.F.__dict__.update(globals())

@@ -13,7 +13,7 @@ from .shape import broadcast_to, reshape, transpose
 __all__ = ["einsum", "linear", "matmul"]
 
 
-def _swapped(x: Any) -> Any:
+def swapped(x: Any) -> Any:
     """xᵀ of each matrix in a stack."""
     return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
@@ -23,7 +23,7 @@ def _matmul(x: Any, y: Any) -> Any:
     return np.matmul(x, y)
 
 
-_matmul.vjp(x=lambda g, y: _matmul(g, _swapped(y)), y=lambda g, x: _matmul(_swapped(x), g))
+_matmul.vjp(x=lambda g, y: _matmul(g, swapped(y)), y=lambda g, x: _matmul(swapped(x), g))
 
 
 def matmul(x: Any, y: Any) -> Any:

@@ -225,6 +225,14 @@ PRODUCTS = {
     "linear of one vector": (F.linear, T.linear, [normal(5), normal(3, 5), normal(3)]),
     "linear of a stack": (F.linear, T.linear, [normal(2, 4, 5), normal(3, 5), normal(3)]),
     "linear of nothing": (F.linear, T.linear, [normal(0, 5), normal(3, 5), normal(3)]),
+    "diagonals": (F.diagonal, lambda x: torch.diagonal(x, dim1=-2, dim2=-1), [normal(2, 3, 3)]),
+    "diagonal matrices": (F.diagonal_matrix, torch.diag_embed, [normal(2, 3)]),
+    "lower triangles": (F.lower, torch.tril, [normal(2, 3, 3)]),
+    "forward substitution": (
+        F.solve_lower,
+        lambda factor, b: torch.linalg.solve_triangular(factor.tril(), b[..., None], upper=False)[..., 0],
+        [normal(2, 3, 3) + 4 * np.eye(3), normal(2, 3)],
+    ),
 }
 EINSUMS = {
     "ij,jk->ik": [(3, 4), (4, 2)],

@@ -15,7 +15,6 @@ import numpy as np
 from ... import backend
 from ... import functional as F
 from ...autograd import primitive
-from ...distributions import diagonal, diagonal_matrix
 
 __all__ = [
     "active_units",
@@ -113,7 +112,7 @@ def lower_triangle(v: Any) -> Any:
 def _lower_triangle_rule(g: Any, out: Any) -> Any:
     n, d, _ = g.shape
     below = F.reshape(g, (n, d * d))[:, _below(d, g)]
-    return F.concatenate((diagonal(g) * diagonal(out), below), 1)
+    return F.concatenate((F.diagonal(g) * F.diagonal(out), below), 1)
 
 
 lower_triangle.vjp(v=_lower_triangle_rule)
@@ -138,12 +137,12 @@ def kl_full(mean: Any, factor: Any) -> Any:
     mean (N, d), factor (N, d, d), lower triangular → (N,).
     """
     squares = mean * mean + (factor * factor).sum(2)
-    return (0.5 * (squares - 1) - np.log(diagonal(factor))).sum(1)
+    return (0.5 * (squares - 1) - np.log(F.diagonal(factor))).sum(1)
 
 
 kl_full.vjp(  # Eq. 13.11
     mean=lambda g, mean: _column(g) * mean,
-    factor=lambda g, factor: F.reshape(g, (-1, 1, 1)) * (factor - diagonal_matrix(1 / diagonal(factor))),
+    factor=lambda g, factor: F.reshape(g, (-1, 1, 1)) * (factor - F.diagonal_matrix(1 / F.diagonal(factor))),
 )
 
 

@@ -17,8 +17,6 @@ from scratchgen.distributions import (
     Categorical,
     MultivariateNormal,
     Normal,
-    diagonal,
-    diagonal_matrix,
     kl_divergence,
 )
 from scratchgen.models.latent import terms
@@ -381,9 +379,9 @@ MUTANTS = {
     "full: ½ Σ ln L in place of Σ ln L": lambda: replaced(
         terms.kl_full,
         lambda mean, factor: (
-            0.5 * ((mean * mean + (factor * factor).sum(2) - 1).sum(1) - np.log(diagonal(factor)).sum(1))
+            0.5 * ((mean * mean + (factor * factor).sum(2) - 1).sum(1) - np.log(F.diagonal(factor)).sum(1))
         ),
-        factor=lambda g, factor: F.reshape(g, (-1, 1, 1)) * (factor - diagonal_matrix(0.5 / diagonal(factor))),
+        factor=lambda g, factor: F.reshape(g, (-1, 1, 1)) * (factor - F.diagonal_matrix(0.5 / F.diagonal(factor))),
     ),
 }
 
