@@ -188,7 +188,7 @@ def binarized_mnist(root: Root = None, split: str = "train") -> np.ndarray:
     ones = np.count_nonzero(x)
     if ones != bits.ones:
         raise _not_the_bits(path, f"has {ones} ones, expected {bits.ones}: damaged, or another split or drawing")
-    return x.astype(np.float32)
+    return np.ascontiguousarray(x, np.float32)  # MATLAB's files hold column after column, and images are read in rows
 
 
 def _read_bits(path: Path) -> np.ndarray:

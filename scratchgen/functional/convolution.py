@@ -55,7 +55,7 @@ def _transpose(y: Any, weight: Any, geometry: Geometry, size: Pair) -> Any:
     w = _by_group(weight, geometry).swapaxes(1, 2)
     if geometry.stride == (1, 1):
         return _tap_sum(y, w, None, _reads_back(geometry, (0, 0)), (1, 1), size)
-    x = np.empty_like(y, shape=(len(y), w.shape[0] * w.shape[1], *size))
+    x = np.empty_like(y, shape=(len(y), w.shape[0] * w.shape[1], *size), order="C")
     down, right = geometry.stride
     for first in itertools.product(range(down), range(right)):  # every stride-th pixel: they share their taps
         pixels = x[:, :, first[0] :: down, first[1] :: right]
@@ -65,7 +65,9 @@ def _transpose(y: Any, weight: Any, geometry: Geometry, size: Pair) -> Any:
 
 @primitive
 def _correlate(x: Any, y: Any, geometry: Geometry) -> Any:
-    w = np.zeros_like(y, shape=(y.shape[1], x.shape[1] // geometry.groups, *geometry.kernel))  # 0 where no tap is
+    w = np.zeros_like(
+        y, shape=(y.shape[1], x.shape[1] // geometry.groups, *geometry.kernel), order="C"
+    )  # 0 where no tap is
     by_group = _by_group(w, geometry)
     for (u, v), product in _tap_products(x, y, _reads(geometry), geometry.stride, geometry.groups):
         by_group[..., u, v] = product
@@ -295,7 +297,7 @@ def _gathered(x: Any, plan: Plan, stride: Pair, groups: int, size: Pair) -> Iter
         lines = x.reshape(n, groups, channels, height * width)
         yield from ((slice(i, i + handful), [lines[i : i + handful]]) for i in starts)
         return
-    buffer = np.zeros_like(x, shape=(handful, groups, len(plan.slots), *slot))  # 0 where nothing lands
+    buffer = np.zeros_like(x, shape=(handful, groups, len(plan.slots), *slot), order="C")  # 0 where nothing lands
     copies = [
         (k, *overlap(row, stride[0], slot[1], image[0]), *overlap(column, stride[1], width, image[1]))
         for k, (row, column) in enumerate(plan.slots)
@@ -317,11 +319,11 @@ def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, s
     (derivations/04-convolution.md#eq-4-2). w is (groups, outputs, inputs, KH, KW)."""
     groups, outputs, inputs = w.shape[:3]
     if not reads or 0 in (*size, inputs):  # an empty mask, or a stride that steps over all taps or past the image
-        y = np.zeros_like(x, shape=(len(x), groups * outputs, *size))
+        y = np.zeros_like(x, shape=(len(x), groups * outputs, *size), order="C")
         return y if bias is None else y + bias.reshape(-1, 1, 1)
     plan = _planned(x, reads, stride, inputs)
     matrices = [np.stack([w[..., u, v] for u, v in p.taps], axis=2).reshape(groups, outputs, -1) for p in plan.products]
-    y = np.empty_like(x, shape=(len(x), groups, outputs, size[0] * size[1]))
+    y = np.empty_like(x, shape=(len(x), groups, outputs, size[0] * size[1]), order="C")
     for images, factors in _gathered(x, plan, stride, groups, size):
         part = y[images]
         first, *others = zip(matrices, factors)

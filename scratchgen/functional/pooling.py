@@ -43,7 +43,7 @@ def _places(windows: Windows) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
 
 @primitive
 def _collect(x: Any, winner: Any, windows: Windows) -> Any:
-    out = np.zeros_like(x, shape=(*x.shape[:2], *windows.grid))
+    out = np.zeros_like(x, shape=(*x.shape[:2], *windows.grid), order="C")
     for place, (to, pixels) in enumerate(_places(windows)):
         out[to] += x[pixels] if winner is None else np.where(winner[to] == place, x[pixels], 0.0)
     return out
@@ -51,7 +51,7 @@ def _collect(x: Any, winner: Any, windows: Windows) -> Any:
 
 @primitive
 def _distribute(y: Any, winner: Any, windows: Windows) -> Any:
-    out = np.zeros_like(y, shape=(*y.shape[:2], *windows.size))
+    out = np.zeros_like(y, shape=(*y.shape[:2], *windows.size), order="C")
     for place, (of, pixels) in enumerate(_places(windows)):
         out[pixels] += y[of] if winner is None else np.where(winner[of] == place, y[of], 0.0)
     return out
@@ -76,7 +76,7 @@ def max_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None
 
 def _winners(x: Any, windows: Windows) -> Any:
     """For each window the place of its largest pixel, the first of equals."""
-    best = np.full_like(x, -np.inf, shape=(*x.shape[:2], *windows.grid))
+    best = np.full_like(x, -np.inf, shape=(*x.shape[:2], *windows.grid), order="C")
     winner = np.full_like(best, -1, dtype=np.int32)
     for place, (to, pixels) in enumerate(_places(windows)):
         wins = (x[pixels] > best[to]) | (x[pixels] != x[pixels]) | (winner[to] < 0)

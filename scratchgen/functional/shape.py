@@ -117,7 +117,7 @@ def getitem(x: Any, index: Any) -> Any:
 @primitive
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of that shape, with g added where x[index] reads: the transpose of `getitem`."""
-    out = np.zeros_like(g, shape=shape)
+    out = np.zeros_like(g, shape=shape, order="C")
     if _reads_once(index):
         out[index] = g
     else:

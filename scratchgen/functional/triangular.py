@@ -23,7 +23,7 @@ def diagonal(x: Any) -> Any:
 def diagonal_matrix(x: Any) -> Any:
     """Matrices with these diagonals and zeros elsewhere, (…, d) → (…, d, d): the transpose of `diagonal`."""
     d = x.shape[-1]
-    flat = np.zeros_like(x, shape=(*x.shape[:-1], d * d))
+    flat = np.zeros_like(x, shape=(*x.shape[:-1], d * d), order="C")
     flat[..., :: d + 1] = x
     return np.reshape(flat, (*x.shape, d))
 
@@ -49,7 +49,7 @@ def solve_lower(factor: Any, b: Any) -> Any:
     (derivations/13-gaussian-kl.md#eq-13-14). factor (…, d, d), of which only the lower triangle is read, b (…, d);
     leading axes broadcast.
     """
-    y = np.zeros_like(b, shape=np.broadcast_shapes(b.shape, factor.shape[:-1]))
+    y = np.zeros_like(b, shape=np.broadcast_shapes(b.shape, factor.shape[:-1]), order="C")
     for j in range(b.shape[-1]):
         known = np.einsum("...k,...k->...", factor[..., j, :j], y[..., :j])
         y[..., j] = (b[..., j] - known) / factor[..., j, j]

@@ -31,7 +31,7 @@ def lstm_step(gates: Any, c: Any) -> Any:
     F. Gers, J. Schmidhuber, F. Cummins, 2000.
     """
     i, f, candidate, o = _activated(gates)
-    state = np.empty_like(c, shape=(2, *c.shape))
+    state = np.empty_like(c, shape=(2, *c.shape), order="C")
     state[1] = f * c + i * candidate
     state[0] = o * np.tanh(state[1])
     return state
@@ -79,7 +79,7 @@ def neighbours(x: Any, offsets: tuple[int, ...]) -> Any:
     Eq. 7.10 (derivations/07-recurrent.md#eq-7-10).
     """
     *batch, length, channels = x.shape
-    z = np.zeros_like(x, shape=(*batch, length, len(offsets), channels))
+    z = np.zeros_like(x, shape=(*batch, length, len(offsets), channels), order="C")
     for k, offset in enumerate(offsets):
         here, there = _overlap(offset, length)
         z[..., here, k, :] = x[..., there, :]
@@ -91,7 +91,7 @@ def _back_from_neighbours(z: Any, offsets: tuple[int, ...]) -> Any:
     """The transpose of `neighbours`: what was read from a cell is added back to it."""
     *batch, length, width = z.shape
     z = z.reshape(*batch, length, len(offsets), width // len(offsets))
-    x = np.zeros_like(z, shape=(*batch, length, width // len(offsets)))
+    x = np.zeros_like(z, shape=(*batch, length, width // len(offsets)), order="C")
     for k, offset in enumerate(offsets):
         here, there = _overlap(offset, length)
         x[..., there, :] += z[..., here, k, :]
@@ -136,7 +136,7 @@ def lstm(x: Any, weight: Any, state: Any, offsets: tuple[int, ...] = (0,)) -> An
 @primitive
 def _lstm(packed: Any, shapes: tuple[tuple[int, ...], ...], offsets: tuple[int, ...]) -> Any:
     x, weight, state = _unpacked(packed, shapes)
-    states = np.empty_like(packed, shape=(len(x), *state.shape))
+    states = np.empty_like(packed, shape=(len(x), *state.shape), order="C")
     for t in range(len(x)):
         gates = project(neighbours(state[0], offsets), weight)
         gates += x[t]
@@ -329,7 +329,7 @@ def open_forget_gate(bias: Parameter) -> None:
 
 
 def _zeros(count: int, n: int, weight: Any) -> list[Any]:
-    return [np.zeros_like(weight.data, shape=(n, weight.shape[1])) for _ in range(count)]
+    return [np.zeros_like(weight.data, shape=(n, weight.shape[1]), order="C") for _ in range(count)]
 
 
 def _expect(name: str, x: Any, axes: int, weight: Any) -> None:

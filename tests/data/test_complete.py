@@ -145,6 +145,7 @@ def test_the_static_binarization_is_read(small_bits, tmp_path, monkeypatch, fold
         WRITERS[kind](tmp_path / folder / f"binarized_mnist_{word}.{kind}", small_bits[split])
         x = binarized_mnist(split=split)
         assert x.dtype == np.float32
+        assert x.flags.c_contiguous  # image after image, as they are read
         np.testing.assert_array_equal(x, small_bits[split])
 
 

@@ -112,6 +112,7 @@ def test_precision_is_kept(f, dtype, device, rng):
 def test_arrays_need_not_be_contiguous(f, rng):
     x = rng.standard_normal((5, 4, 2, 3)).transpose(3, 2, 1, 0)[:, :, ::-1]
     np.testing.assert_array_equal(f(x), f(x.copy()))
+    assert f(np.asfortranarray(x)).flags.c_contiguous
 
 
 @pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)

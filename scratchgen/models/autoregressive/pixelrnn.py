@@ -40,7 +40,7 @@ def skew(x: Any) -> Any:
     rows, C).
     """
     rows, n, columns, channels = x.shape
-    y = np.zeros_like(x, shape=(rows + columns - 1, n, rows, channels))
+    y = np.zeros_like(x, shape=(rows + columns - 1, n, rows, channels), order="C")
     for r in range(rows):
         y[r : r + columns, :, r] = x[r].swapaxes(0, 1)
     return y
@@ -53,7 +53,7 @@ def unskew(y: Any) -> Any:
     Eq. 7.12 (derivations/07-recurrent.md#eq-7-12). y (rows + columns − 1, N, rows, C) → (rows, N, columns, C).
     """
     diagonals, n, rows, channels = y.shape
-    x = np.empty_like(y, shape=(rows, n, diagonals - rows + 1, channels))
+    x = np.empty_like(y, shape=(rows, n, diagonals - rows + 1, channels), order="C")
     for r in range(rows):
         x[r] = y[r : r + x.shape[2], :, r].swapaxes(0, 1)
     return x
@@ -89,7 +89,7 @@ class LineLSTM(nn.Module):
     def forward(self, lines: Any) -> Tensor:
         _, n, length, _ = lines.shape
         gates = project(neighbours(lines, self.inputs), self.weight_ih, self.bias)
-        nothing = np.zeros_like(self.bias.data, shape=(2, n, length, self.weight_hh.shape[0] // 4))
+        nothing = np.zeros_like(self.bias.data, shape=(2, n, length, self.weight_hh.shape[0] // 4), order="C")
         return lstm(gates, self.weight_hh, nothing, self.states)[:, 0]
 
 
@@ -159,8 +159,8 @@ def in_the_corner(line: LineLSTM, rows: int) -> list[Any]:
     Eq. 7.17 (derivations/07-recurrent.md#eq-7-17)
     """
     bias, weight = line.bias.data, line.weight_hh.data
-    nothing = np.zeros_like(bias, shape=(2, 1, rows, len(weight) // 4))
-    states = lstm(np.zeros_like(bias, shape=(rows, 1, rows, len(bias))) + bias, weight, nothing, line.states)
+    nothing = np.zeros_like(bias, shape=(2, 1, rows, len(weight) // 4), order="C")
+    states = lstm(np.zeros_like(bias, shape=(rows, 1, rows, len(bias)), order="C") + bias, weight, nothing, line.states)
     return [nothing[:, :, 0], *(states[r - 1, :, :, r] for r in range(1, rows))]
 
 
@@ -180,8 +180,8 @@ class LineMemory:
         self.beyond = iter(beyond)
         hidden, features = len(self.bias) // 4, line.weight_ih.shape[1] // len(line.inputs)
         # The input in its own row, and h and c in rows 0, its own, and −1: with a column beyond either end.
-        self.row = np.zeros_like(self.bias, shape=(n, columns + 2, features))
-        self.states = np.zeros_like(self.bias, shape=(2, 2, n, columns + 2, hidden))
+        self.row = np.zeros_like(self.bias, shape=(n, columns + 2, features), order="C")
+        self.states = np.zeros_like(self.bias, shape=(2, 2, n, columns + 2, hidden), order="C")
 
     def begin_row(self) -> None:
         """What was its own row is now the row above. What was above is overwritten before it is read."""

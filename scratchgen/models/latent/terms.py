@@ -103,7 +103,7 @@ def lower_triangle(v: Any) -> Any:
     d = (math.isqrt(8 * columns + 1) - 1) // 2
     if d * (d + 1) // 2 != columns:
         raise ValueError(f"lower_triangle: d(d + 1)/2 numbers make a triangle (1, 3, 6, 10, …), got {columns} per row")
-    flat = np.zeros_like(v, shape=(n, d * d))
+    flat = np.zeros_like(v, shape=(n, d * d), order="C")
     flat[:, :: d + 1] = np.exp(v[:, :d])
     flat[:, _below(d, flat)] = v[:, d:]
     return np.reshape(flat, (n, d, d))
