@@ -56,6 +56,15 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
     assert again.live_parameters < 1000
 
 
+def test_the_weights_that_come_with_the_demo_know_digits():
+    config = pixelcnn.Config()
+    model, facts = pixelcnn.pretrained(config)
+    bits = options.load_bits(config, "static")
+    mean, error = pixelcnn.measure(model, bits.test[:60])
+    assert mean < facts["validation NLL"] + 3 * error
+    assert mean < 100  # of bits of other digits than it has learned from; independent pixels have 206
+
+
 def test_missing_weights_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"gated\.npz; make some with --export"):

@@ -185,3 +185,11 @@ def test_the_estimate_does_not_depend_on_the_workers():
     mean, spread = vae.mean_and_error(one.log_prob)
     assert mean == pytest.approx(one.log_prob.mean())
     assert spread == pytest.approx(one.log_prob.std(ddof=1) / math.sqrt(50))
+
+
+def test_the_weights_that_come_with_the_demo_know_digits():
+    bits = options.load_bits(vae.Config(), "dynamic")
+    model, facts = vae.pretrained(vae.Config())
+    mean, error = vae.measure(model, vae.flat(bits.test), 0)
+    assert mean > facts["validation bound"] - 3 * error
+    assert mean > -105  # independent pixels have −206
