@@ -1,5 +1,8 @@
 """The right answer with one thing changed: what that is, that it does no harm, and that it is found again."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -139,3 +142,22 @@ def test_without_its_source_nothing_is_edited(monkeypatch):
 
 def test_every_exercise_can_be_edited():
     assert all(edits(task.reference) for exercise in EXERCISES.values() for task in exercise.tasks)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_threads_do_not_edit_for_each_other():
+    """A class is graded by several."""
+    task, arguments = inputs("tanh_backward")
+    several = edits(task.reference) * 20
+    alone = [edit(**arguments) for edit in several]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool, np.errstate(all="ignore"):
+            together = list(pool.map(lambda edit: edit(**arguments), several))
+    finally:
+        sys.setswitchinterval(before)
+    for a, b in zip(alone, together):
+        assert a.keys() == b.keys()
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
