@@ -21,16 +21,18 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .custom import check_custom
 from .exercises import EXERCISES, TASKS
-from .judge import Judged, judge
+from .judge import Case, Judged, explained, reasons, verdicts
 from .messages import LANGUAGES
 from .report import HINTS, RATIO_CREDIT, Report
 from .sandbox import Failure, Here, Sandbox
+from .shared import shared
 from .tensors import both
 
 __all__ = ["WrongAnswer", "assert_correct", "check", "check_custom", "check_file", "grade_cell"]
@@ -54,14 +56,16 @@ def check_file(
     points: Mapping[str, float] | None = None,
     ratio_credit: float = RATIO_CREDIT,
     secret: bool = False,
+    processes: int = 1,
     so_far: Callable[[Report], None] = lambda report: None,
 ) -> Report:
     """Judge the functions of a Python file or notebook: all that belong to exercises, or those of the exercise `only`.
 
     The file runs in a process of its own. With `points`, by exercise, these are asked for, and a function that is not
     there counts as well. `secret` keeps the seed out of the report. `so_far` gets the report as it is after every
-    exercise. Raises `FileNotFoundError` where there is no file, `ValueError` for an exercise, language or hint level
-    that does not exist; for nothing that the file does.
+    exercise: with the verdicts. Reasons are looked for when all are known, by several `processes`. Raises
+    `FileNotFoundError` where there is no file, `ValueError` for an exercise, language or hint level that does not
+    exist; for nothing that the file does.
     """
     _known(hints, language, only)
     if not os.path.isfile(path):
@@ -71,7 +75,7 @@ def check_file(
         report = Report(
             (), seed, sandbox.failure, "", hints, language, dict(points or {}), ratio_credit=ratio_credit, secret=secret
         )
-        report = _judged(replace(report, misnamed=_misnamed(sandbox.functions)), sandbox, asked, so_far)
+        report = _judged(replace(report, misnamed=_misnamed(sandbox.functions)), sandbox, asked, so_far, processes)
     if points:
         return complete(report, asked)
     if only and not report.judged and not report.failure:
@@ -158,13 +162,24 @@ def _judged(
     sandbox: Sandbox | Here,
     exercises: Iterable[str],
     so_far: Callable[[Report], None] = lambda report: None,
+    processes: int = 1,
 ) -> Report:
-    for name in exercises if not sandbox.failure else ():
-        with np.errstate(all="ignore"):  # of what a student returned
-            judged = (*report.judged, *judge(EXERCISES[name], sandbox, report.seed))
-        report = replace(report, judged=judged, printed=sandbox.all_printed().decode(errors="replace"))
-        so_far(report)
-    return report
+    """First all verdicts, then all reasons."""
+    cases: list[list[Case]] = []
+    with np.errstate(all="ignore"):  # of what a student returned
+        for name in exercises if not sandbox.failure else ():
+            cases.append(verdicts(EXERCISES[name], sandbox, report.seed))
+            report = replace(report, judged=(*report.judged, *(case.judged for case in cases[-1])))
+            so_far(replace(report, printed=_printed(sandbox)))
+        wrong = [case for several in cases for case in several if case.wrong]
+        wrong.sort(key=lambda case: -len(case.judged.task.parameters))  # what takes longest must not be begun last
+        found = dict(zip(wrong, shared([partial(explained, case) for case in wrong], processes)))
+        judged = tuple(j for several in cases for j in reasons(several, found, sandbox))
+    return replace(report, judged=judged, printed=_printed(sandbox))
+
+
+def _printed(sandbox: Sandbox | Here) -> str:
+    return sandbox.all_printed().decode(errors="replace")
 
 
 def _misnamed(functions: Sequence[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 import textwrap
 import time
@@ -28,6 +29,7 @@ FORMATS: dict[str, Callable[[Report, float], str]] = {
     "gradescope": lambda report, seconds: report.gradescope(seconds) + "\n",
 }
 UNFINISHED = Failure("unfinished", "")
+PROCESSES = min(os.cpu_count() or 1, 4)  # that look for reasons
 
 
 def add(commands: Any) -> None:
@@ -75,7 +77,7 @@ def _check(options: argparse.Namespace) -> int:
         if not Path(options.file).is_file():
             raise FileNotFoundError(f"check: there is no file {options.file}")
         so_far(Report((), failure=UNFINISHED, language=told["language"]))
-        report = check_file(options.file, options.only, so_far=so_far, **told)
+        report = check_file(options.file, options.only, so_far=so_far, processes=PROCESSES, **told)
     except (OSError, ValueError) as error:
         return _refuse(error)
     so_far(report)

@@ -8,7 +8,7 @@ place. Known wrong formulas alone would explain known mistakes only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,36 +21,47 @@ from .inputs import exchanged, indices, place, wrong_input
 from .links import links
 from .structure import constant, permutation, ratio, shape, swap, zero
 
-__all__ = ["explain"]
+__all__ = ["ask", "explain"]
 
 
 @np.errstate(all="ignore")  # a wrong input may be a bad one
 def explain(
-    task: Task, wrong: Sequence[str], trials: Sequence[Trial], probe: Probe | None = None, forward_right: bool = False
-) -> list[Explanation]:
-    """The causes of the arrays `wrong`: one that accounts for all of them if there is one, else the first of each.
+    task: Task, wrong: Sequence[str], trials: Sequence[Trial], forward_right: bool = False
+) -> dict[str, Explanation]:
+    """What the numbers of the arrays `wrong` say: one cause that accounts for all of them if there is one, else the
+    first of each. Of several that are one cause, the first stands for all that it covers.
 
-    `probe` calls the student's function, or is None. It is asked last, and about a hundred times. `forward_right`: the
-    student has a forward, and it is right; then a factor that is lost in the derivative comes before a misreading.
+    `forward_right`: the student has a forward, and it is right; then a factor that is lost in the derivative comes
+    before a misreading.
     """
     if swapped := swap(task, wrong, trials):
-        return [swapped]
+        return {swapped.covers[0]: swapped}
     first: dict[str, Explanation] = {}
     for detector in (*DETECTORS[:4], quantity, *DETECTORS[4:]) if forward_right else DETECTORS:
         names = wrong if detector in (shape, mistake, misreading) else [n for n in wrong if has_shape(n, trials)]
         found = {name: e for name in names if (e := detector(task, name, trials))}
         causes = {e.cause for e in found.values() if not e.located}
         if len(found) == len(wrong) and len(causes) == 1:
-            first = found
-            break
+            return found
         for name, explanation in found.items():
             if name not in first or first[name].located:
                 first[name] = explanation
         if len(first) == len(wrong) and not any(e.located for e in first.values()):
             break
-    if probe and (rest := [n for n in wrong if n not in first or first[n].located]):
-        first |= {name: e for name, e in links(task, rest, trials, probe).items() if name not in first or not e.located}
-    return _joined([first[name] for name in wrong if name in first])
+    return first
+
+
+@np.errstate(all="ignore")
+def ask(
+    task: Task, wrong: Sequence[str], trials: Sequence[Trial], found: Mapping[str, Explanation], probe: Probe
+) -> list[Explanation]:
+    """What was found, and of arrays that have no cause yet what the student's own function says: `probe` calls it,
+    about a hundred times."""
+    caused = {name for e in found.values() if not e.located for name in e.covers}
+    if rest := [name for name in wrong if name not in caused]:
+        more = links(task, rest, trials, probe)
+        found = {**found, **{name: e for name, e in more.items() if name not in found or not e.located}}
+    return _joined([found[name] for name in wrong if name in found])
 
 
 def _joined(explanations: Sequence[Explanation]) -> list[Explanation]:

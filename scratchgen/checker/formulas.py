@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from .structure import permutation, ratio
 __all__ = [
     "added",
     "along",
+    "directions",
     "gradients",
     "instead",
     "like",
@@ -65,7 +66,7 @@ def _known(
 ) -> Explanation | None:
     """First comes one that accounts for all that was given, for what is right in it too. Where it would have spoiled
     that, a part that is missing from a sum is the simpler reason."""
-    partial = None
+    some = None
     for known in mistakes:
         if scaled and not _is_all_of(task, known, trials[0]):
             continue
@@ -74,9 +75,9 @@ def _known(
             explanation = Explanation(known.code, (name,), found[1], {"known": True, "factor": found[0]})
             if scaled or _is_all_of(task, known, trials[0]):
                 return explanation
-            if partial is None and not (_spoils(task, known, name, trials[0]) and terms(task, name, trials)):
-                partial = explanation
-    return partial
+            if some is None and not (_spoils(task, known, name, trials[0]) and terms(task, name, trials)):
+                some = explanation
+    return some
 
 
 def _formula(task: Task, known: Mistake) -> Callable[..., Any] | None:
@@ -149,17 +150,14 @@ def _goes_along(
 
 def along(arrays: Mapping[str, Any], names: Sequence[str]) -> np.ndarray:
     """What gradients say of the slopes in two random directions."""
-    return np.array([sum(float(np.sum(arrays[n] * v[n])) for n in names) for v in _directions(arrays, names)])
+    return np.array([sum(float(np.sum(arrays[n] * v[n])) for n in names) for v in directions(arrays, names)])
 
 
 def slopes(task: Task, forward: Callable[..., Any], trial: Trial, names: Sequence[str]) -> np.ndarray:
     """The slopes of a forward in these directions, by complex steps; none where it fits neither inputs nor outputs."""
-    inputs, moved = _inputs(task, trial), {n: n.removeprefix("d") for n in names}
-    if any(x not in inputs or np.shape(inputs[x]) != trial.right[n].shape for n, x in moved.items()):
-        return np.array([])
     found = []
-    for v in _directions(trial.right, names):
-        outputs = named(forward(**{**inputs, **{x: inputs[x] + 1j * TINY * v[n] for n, x in moved.items()}}))
+    for inputs in trial.once(("moved", *names), partial(_moved, task, trial, names)):
+        outputs = named(forward(**inputs))
         above = {f"d{out}": array.shape for out, array in outputs.items()}
         if any(np.shape(trial.arguments[d]) != above.get(d) for d in task.exercise.douts):
             return np.array([])  # an output of another shape
@@ -167,7 +165,17 @@ def slopes(task: Task, forward: Callable[..., Any], trial: Trial, names: Sequenc
     return np.array(found)
 
 
-def _directions(arrays: Mapping[str, Any], names: Sequence[str]) -> list[Arrays]:
+def _moved(task: Task, trial: Trial, names: Sequence[str]) -> list[Arguments]:
+    """The inputs, a complex step along each direction; none where gradients and inputs have not the same shapes."""
+    inputs, moved = _inputs(task, trial), {n: n.removeprefix("d") for n in names}
+    if any(x not in inputs or np.shape(inputs[x]) != trial.right[n].shape for n, x in moved.items()):
+        return []
+    drawn = directions(trial.right, names)
+    return [{**inputs, **{x: inputs[x] + 1j * TINY * v[n] for n, x in moved.items()}} for v in drawn]
+
+
+def directions(arrays: Mapping[str, Any], names: Sequence[str]) -> list[Arrays]:
+    """Two random ones, of arrays with these names and shapes together."""
     return _drawn(tuple((n, np.shape(arrays[n])) for n in names))
 
 

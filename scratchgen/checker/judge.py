@@ -12,7 +12,6 @@ deviation, a mean for a sum. They are the second question, and the answers to bo
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -20,13 +19,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .diagnosis import explain
+from .diagnosis import ask, explain
 from .evidence import Explanation, Trial, alike
 from .exercises.exercise import Arguments, Arrays, Exercise, Task, named
 from .numerics import slope
 from .sandbox import Answer, Failure
 
-__all__ = ["Judged", "Note", "Output", "judge"]
+__all__ = ["Case", "Judged", "Note", "Output", "explained", "judge", "reasons", "verdicts"]
 
 RIGHT, NEARLY = 1e-7, 1e-4  # relative to the largest number; between them: an epsilon under a root, most likely
 SINGLE = 2e-5  # for float32, whose own error is 3e-7 and less
@@ -80,60 +79,87 @@ class Judged:
     consistent: bool | None = None  # a backward: the derivative of the student's own forward? None: not known
     forward_right: bool | None = None
     trials: int = 0
-    tried: int = 0  # explanations that were looked for
-    seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A function that has its verdict, and the trials that reasons are looked for in."""
+
+    judged: Judged
+    trials: Sequence[Trial] = ()
+
+    @property
+    def wrong(self) -> list[str]:
+        return [output.name for output in self.judged.outputs if output.status == "wrong"]
 
 
 def judge(exercise: Exercise, student: Student, seed: int = 0) -> list[Judged]:
-    """All functions of an exercise that the student has. Raises nothing for what they do.
+    """All functions of an exercise that the student has: right or wrong, and why. Raises nothing for what they do.
 
     Inputs are drawn with `seed`, the same for everybody.
     """
-    found: list[Judged] = []
+    cases = verdicts(exercise, student, seed)
+    return reasons(cases, {case: explained(case) for case in cases if case.wrong}, student)
+
+
+def verdicts(exercise: Exercise, student: Student, seed: int = 0) -> list[Case]:
+    """The first part: right or wrong."""
+    cases: list[Case] = []
     for task in exercise.tasks:
         if task.name in student.functions:
-            began = time.perf_counter()
-            judged = _judge(task, student, seed, found[0] if found else None)
-            found.append(_with(judged, seconds=time.perf_counter() - began))
-    return found
+            cases.append(_verdict(task, student, seed, cases[0].judged if cases else None))
+    return cases
 
 
-def _judge(task: Task, student: Student, seed: int, forward: Judged | None) -> Judged:
+def explained(case: Case) -> dict[str, Explanation]:
+    """The second part, the longest: what the numbers say. Nobody is asked, so another process may do it."""
+    judged = case.judged
+    before = judged.explanations
+    return {} if before else explain(judged.task, case.wrong, case.trials, bool(judged.forward_right))
+
+
+def reasons(cases: Sequence[Case], found: Mapping[Case, Mapping[str, Explanation]], student: Student) -> list[Judged]:
+    """The third part: what has been found, and what the student's functions say when they are asked."""
+    judged: list[Judged] = []
+    for case in cases:
+        forward = judged[0] if judged else None
+        judged.append(_reasoned(case, found[case], student, forward) if case.wrong else case.judged)
+    return judged
+
+
+def _verdict(task: Task, student: Student, seed: int, forward: Judged | None) -> Case:
     draws = drawn(task, seed)
     answers = []
     for draw in draws:
         answers.append(student.call(task, draw.arguments))
         if failure := answers[-1].failure:  # one is enough: each may cost seconds
-            return Judged(task, "unjudged", failure=failure)
+            return Case(Judged(task, "unjudged", failure=failure))
     trials = [replace(draw, given=dict(answer.arrays)) for draw, answer in zip(draws, answers)]
     outputs = tuple(_compare(name, trials) for name in task.returns)
     wrong = [output.name for output in outputs if output.status == "wrong"]
     notes = tuple(_notes(task, student, draws, answers))
     if not wrong:
         notes += (*_at_kinks(task, student), *_under_stress(task, student))
-    judged = Judged(task, "wrong" if wrong else "right", outputs, notes=notes, trials=len(trials))
-    if not wrong:
-        return judged
-    forward_right = forward is not None and forward.status == "right"
-    explanations = _before_numbers(task, student, trials, wrong)
-    explanations = explanations or explain(task, wrong, trials, _probe(task, student), forward_right)
-    if all(e.located for e in explanations) and any(note.code == "RANDOM" for note in notes):
+        return Case(Judged(task, "right", outputs, notes=notes, trials=len(trials)))
+    before = tuple(_before_numbers(task, student, trials, wrong))
+    forward_right = forward.status == "right" if forward else None
+    judged = Judged(task, "wrong", outputs, before, notes, forward_right=forward_right, trials=len(trials))
+    return Case(judged, trials)
+
+
+def _reasoned(case: Case, found: Mapping[str, Explanation], student: Student, forward: Judged | None) -> Judged:
+    judged, task, wrong = case.judged, case.judged.task, case.wrong
+    explanations = list(judged.explanations) or ask(task, wrong, case.trials, found, _probe(task, student))
+    if all(e.located for e in explanations) and any(note.code == "RANDOM" for note in judged.notes):
         explanations = [Explanation("RANDOM", tuple(wrong), 0)]
-    own = _is_own_derivative(task, student, trials) if task.is_backward and forward and not forward.failure else None
-    if own and forward and not forward_right:  # one cause is enough; what the same numbers say here may mislead
+    own = None
+    if task.is_backward and forward and not forward.failure:
+        own = _is_own_derivative(task, student, case.trials)
+    if own and forward and not judged.forward_right:  # one cause is enough; what the same numbers say may mislead
         said = {e.code for e in forward.explanations if not e.located}
         if said and not said & {e.code for e in explanations}:
             explanations = [Explanation("AS_FORWARD", tuple(wrong), 0)]
-    return _with(
-        judged,
-        explanations=tuple(explanations),
-        consistent=own,
-        forward_right=forward_right if forward else None,
-    )
-
-
-def _with(judged: Judged, **changes: Any) -> Judged:
-    return Judged(**{**vars(judged), **changes})
+    return replace(judged, explanations=tuple(explanations), consistent=own)
 
 
 @cache

@@ -66,7 +66,6 @@ class Answer:
     shared: Sequence[Sequence[str]] = ()  # (output, argument) that are one array
     drew: bool = False  # NumPy's global random numbers
     cache: bool = False  # came with it
-    seconds: float = 0.0
 
 
 class Sandbox:
@@ -420,14 +419,12 @@ def _answer(message: tuple[dict[str, Any], Arrays], task: Task) -> Answer:
     changed = [name for name in _list(header.get("changed")) if name in names]
     pairs = [[out, name] for out in task.returns for name in task.parameters]
     shared = [pair for pair in _list(header.get("shared")) if pair in pairs]
-    seconds = header.get("seconds")
     return Answer(
         arrays=arrays,
         changed=changed,
         shared=shared,
         drew=header.get("drew") is True,
         cache=header.get("cache") is True,
-        seconds=float(seconds) if isinstance(seconds, (int, float)) and math.isfinite(seconds) else 0.0,
     )
 
 

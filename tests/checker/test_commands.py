@@ -321,4 +321,4 @@ def test_fifteen_functions_are_quick(student):
         assert len(report.judged) >= 15
         if quickest < 3:
             return
-    pytest.fail(f"{quickest:.1f} s: {[(j.task.name, round(j.seconds, 2)) for j in report.judged]}")
+    pytest.fail(f"{quickest:.1f} s")
