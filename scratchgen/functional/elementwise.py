@@ -164,8 +164,12 @@ sigmoid.vjp(x=lambda g, out: g * (out * (1 - out)))
 
 
 def positive_part(x: Any) -> Any:
-    """max(x, 0), the zeros in an array: for an array and a number NumPy has no vector code, and is half as fast."""
-    return np.maximum(x, np.zeros_like(x, shape=x.shape[1:]))
+    """max(x, 0). For an array and a number NumPy has no vector code, and is half as fast: then the zeros are an array,
+    unless making that takes longer than it saves."""
+    return np.maximum(x, 0 if x.size < FEW else np.zeros_like(x, shape=x.shape[1:]))
+
+
+FEW = 4096
 
 
 @primitive

@@ -158,8 +158,8 @@ class Memory:
         self.matrix = _side_by_side(weight, self.taps)
         self.blank = np.zeros_like(weight, shape=(n, self.side + width + self.side, self.inputs))
         self.last_rows = deque([self.blank] * depth, maxlen=depth)
-        self.from_above = np.zeros_like(weight, shape=(n, 1, outputs)) + self.bias  # the same in every column, at first
-        self.from_above = np.broadcast_to(self.from_above, (n, width, outputs))
+        self.from_above = np.zeros_like(weight, shape=(n, outputs)) + self.bias  # the same in every column, at first
+        self.from_above = np.broadcast_to(self.from_above, (width, n, outputs))
         # The taps of a pixel's own row, and that row.
         own = [tap for tap in layer.taps if tap[0] == centre]
         self.own_matrix = _side_by_side(weight, own)
@@ -171,7 +171,8 @@ class Memory:
     def begin_row(self) -> None:
         """What the taps in the rows above, and the bias, say for the whole row."""
         if self.taps:
-            self.from_above = self.rows(self.own_row).reshape(self.from_above.shape)
+            by_image = self.rows(self.own_row).reshape(self.n, self.width, self.from_above.shape[2])
+            self.from_above = by_image.swapaxes(0, 1).copy()  # column by column, as they are read
 
     def rows(self, newest: Any) -> Any:
         """A row of the output, given the newest row of the input that it may see: Σ_t W_t x + b for all its pixels."""
@@ -189,7 +190,7 @@ class Memory:
             self.own_row[:, column] = x
             x = self.flat_row[:, column * self.inputs : column * self.inputs + self.window]
         y = x @ self.own_matrix
-        y += self.from_above[:, column]
+        y += self.from_above[column]
         return y
 
 
