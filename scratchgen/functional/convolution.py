@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,19 +47,18 @@ class Geometry(NamedTuple):
 # -------------------------------------------------------------------------------------------- the three primitives
 @primitive
 def _convolve(x: Any, weight: Any, bias: Any, geometry: Geometry, size: Pair) -> Any:
-    return _tap_sum(x, _by_group(weight, geometry), bias, _reads(geometry), geometry.stride, size)
+    y = np.empty_like(x, shape=(len(x), len(weight), *size), order="C")
+    _tap_sums([y], x, _by_group(weight, geometry), bias, [_reads(geometry)], geometry.stride)
+    return y
 
 
 @primitive
 def _transpose(y: Any, weight: Any, geometry: Geometry, size: Pair) -> Any:
-    w = _by_group(weight, geometry).swapaxes(1, 2)
-    if geometry.stride == (1, 1):
-        return _tap_sum(y, w, None, _reads_back(geometry, (0, 0)), (1, 1), size)
+    w, (down, right) = _by_group(weight, geometry).swapaxes(1, 2), geometry.stride
     x = np.empty_like(y, shape=(len(y), w.shape[0] * w.shape[1], *size), order="C")
-    down, right = geometry.stride
-    for first in itertools.product(range(down), range(right)):  # every stride-th pixel: they share their taps
-        pixels = x[:, :, first[0] :: down, first[1] :: right]
-        pixels[...] = _tap_sum(y, w, None, _reads_back(geometry, first), (1, 1), pixels.shape[2:])
+    phases = [*itertools.product(range(down), range(right))]  # every stride-th pixel: they share their taps
+    pixels = [x[:, :, a::down, b::right] for a, b in phases]
+    _tap_sums(pixels, y, w, None, [_reads_back(geometry, first) for first in phases], (1, 1))
     return x
 
 
@@ -220,10 +219,11 @@ class Limits(NamedTuple):
 
     buffer: int  # bytes to gather before multiplying
     thin: int  # a kernel row of fewer channels · columns makes too thin a matrix: then all taps are gathered
+    small: int  # images of fewer pixels make too short a matrix each: then they lie side by side
 
 
 # A processor multiplies fastest what is in its second-level cache. A GPU wants few and large calls.
-CPU, GPU = Limits(2**20, 10), Limits(2**30, 2**62)
+CPU, GPU = Limits(2**20, 10, 128), Limits(2**30, 2**62, 0)
 
 
 class Product(NamedTuple):
@@ -236,103 +236,139 @@ class Product(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How a set of taps becomes matrix products."""
+    """How sums of taps become matrix products."""
 
     slots: tuple[Pair, ...]  # (row, column): the displacement at which each slot of the buffer is filled
     extra_rows: int  # how many more rows than the output a slot holds
-    products: tuple[Product, ...]
+    products: tuple[tuple[Product, ...], ...]  # of each sum
 
     @property
     def in_place(self) -> bool:
         """Whether there is but one tap, which reads every pixel where it is."""
-        return self.slots == ((0, 0),) and len(self.products) == 1
+        return self.slots == ((0, 0),) and self.extra_rows == 0 and len(self.products) == 1
 
 
 @functools.lru_cache
-def _plan(reads: tuple[Read, ...], stride: int, gather_all: bool) -> Plan:
+def _plan(sums: tuple[tuple[Read, ...], ...], stride: int, gather_all: bool) -> Plan:
     """Copy what one row of the kernel reads; for the other rows this is a *shift* of the same buffer.
 
     A slot holds, row after row, what one tap reads. The tap one kernel row further down reads the same, one image row
     later (for a stride s: the tap s kernel rows further down). Eq. 4.3 (derivations/04-convolution.md#eq-4-3). So there
     is one slot for each column of the kernel and one product for each row, and taps side by side in a row are one long
-    matrix. With `gather_all` each tap has a slot of its own, and there is a single product.
+    matrix. With `gather_all` each tap has a slot of its own. Several sums share their slots.
     """
 
     def placed(read: Read) -> tuple[int, Pair]:
         return (0, (read.row, read.column)) if gather_all else (read.row // stride, (read.row % stride, read.column))
 
-    placement = sorted((*placed(read), read.tap) for read in reads)
-    slots = sorted({slot for _, slot, _ in placement})
-    lowest, highest = placement[0][0], placement[-1][0]
-    products: list[Product] = []
-    for shift, slot, tap in placement:
-        position = slots.index(slot)
-        if products and (products[-1].shift, products[-1].last) == (shift - lowest, position):
-            taps = (*products.pop().taps, tap)
-        else:
-            taps = (tap,)
-        products.append(Product(position + 1 - len(taps), position + 1, shift - lowest, taps))
-    return Plan(tuple((row + stride * lowest, column) for row, column in slots), highest - lowest, tuple(products))
+    everywhere = {placed(read) for reads in sums for read in reads}
+    shifts, slots = sorted({shift for shift, _ in everywhere}), sorted({slot for _, slot in everywhere})
+    products: list[tuple[Product, ...]] = []
+    for reads in sums:
+        found: list[Product] = []
+        for shift, slot, tap in sorted((*placed(read), read.tap) for read in reads):
+            position = slots.index(slot)
+            if found and (found[-1].shift, found[-1].last) == (shift - shifts[0], position):
+                taps = (*found.pop().taps, tap)
+            else:
+                taps = (tap,)
+            found.append(Product(position + 1 - len(taps), position + 1, shift - shifts[0], taps))
+        products.append(tuple(found))
+    displaced = tuple((row + stride * shifts[0], column) for row, column in slots)
+    return Plan(displaced, shifts[-1] - shifts[0], tuple(products))
 
 
 def _limits(x: Any) -> Limits:
     return CPU if backend.device_of(x) == "cpu" else GPU
 
 
-def _planned(x: Any, reads: tuple[Read, ...], stride: Pair, channels: int) -> Plan:
-    columns = len({read.column for read in reads})
-    return _plan(reads, stride[0], channels * columns < _limits(x).thin)
+def _planned(x: Any, sums: tuple[tuple[Read, ...], ...], stride: Pair, channels: int) -> Plan:
+    columns = max(len({read.column for read in reads}) for reads in sums)
+    return _plan(sums, stride[0], channels * columns < _limits(x).thin)
 
 
-def _gathered(x: Any, plan: Plan, stride: Pair, groups: int, size: Pair) -> Iterator[tuple[slice, list[Any]]]:
-    """A handful of images at a time: which, and for each product of the plan the matrices of what its taps read, as
-    (images, groups, taps · channels, pixels). All are views of one buffer, which stays in the cache."""
+def _together(x: Any, size: Pair) -> bool:
+    """Whether a handful of images is one matrix; else each of them is."""
+    return math.prod(size) < _limits(x).small
+
+
+def _as_images(columns: Any, n: int, size: Pair, together: bool) -> Any:
+    """The columns of matrices as pixels of n images (n, groups, C, height, width), a view. Where images go together,
+    columns are ordered by row, image and column: so that the next kernel row is a shift there too."""
+    _, groups, c, _ = columns.shape
+    if together:
+        return columns.reshape(groups, c, size[0], -1, size[1])[..., :n, :].transpose(3, 0, 1, 2, 4)
+    return columns.reshape(n, groups, c, *size)
+
+
+def _gathered(x: Any, plan: Plan, stride: Pair, groups: int, size: Pair) -> Iterator[tuple[slice, list[list[Any]]]]:
+    """A handful of images at a time: which, and for each product of each sum the matrices of what its taps read, as
+    (images, groups, taps · channels, pixels), or where images go together as (1, groups, taps · channels, pixels of all
+    images). All are views of one buffer, which stays in the cache."""
     n, c, *image = x.shape
     (height, width), channels = size, c // groups
-    slot = (channels, height + plan.extra_rows, width)
-    handful = _limits(x).buffer // (groups * len(plan.slots) * math.prod(slot) * x.dtype.itemsize)
+    rows, together = height + plan.extra_rows, _together(x, size)
+    handful = _limits(x).buffer // (groups * len(plan.slots) * channels * rows * width * x.dtype.itemsize)
     handful = max(1, min(n, handful))
     starts = range(0, n, handful)
-    if plan.in_place and stride == (1, 1) and size == tuple(image):  # a 1×1 kernel: x is the buffer
+    if plan.in_place and stride == (1, 1) and size == tuple(image) and not together:  # a 1×1 kernel: x is the buffer
         lines = x.reshape(n, groups, channels, height * width)
-        yield from ((slice(i, i + handful), [lines[i : i + handful]]) for i in starts)
+        yield from ((slice(i, i + handful), [[lines[i : i + handful]]]) for i in starts)
         return
-    buffer = np.zeros_like(x, shape=(handful, groups, len(plan.slots), *slot), order="C")  # 0 where nothing lands
+    apart, beside = (1, handful) if together else (handful, 1)
+    shape = (apart, groups, len(plan.slots) * channels, rows * beside * width)
+    lines, line = np.zeros_like(x, shape=shape, order="C"), beside * width  # 0 where nothing lands
+    factors = [
+        [lines[:, :, p.first * channels : p.last * channels, p.shift * line :][..., : height * line] for p in products]
+        for products in plan.products
+    ]
+    slots = _as_images(lines, handful, (rows, width), together)
+    slots = slots.reshape(handful, groups, len(plan.slots), channels, rows, width)
     copies = [
-        (k, *overlap(row, stride[0], slot[1], image[0]), *overlap(column, stride[1], width, image[1]))
+        (slots[:, :, k], *overlap(row, stride[0], rows, image[0]), *overlap(column, stride[1], width, image[1]))
         for k, (row, column) in enumerate(plan.slots)
     ]
-    lines = buffer.reshape(handful, groups, -1, slot[1] * width)  # one for each slot and channel
-    factors = [
-        lines[:, :, p.first * channels : p.last * channels, p.shift * width : (p.shift + height) * width]
-        for p in plan.products
-    ]
     for start in starts:
-        part = x[start : start + handful].reshape(-1, groups, channels, *image)
-        for k, to_rows, rows, to_columns, columns in copies:
-            buffer[: len(part), :, k, :, to_rows, to_columns] = part[:, :, :, rows, columns]
-        yield slice(start, start + handful), [factor[: len(part)] for factor in factors]
+        part = x[start : start + handful]
+        part = part.reshape(len(part), groups, channels, *image)
+        for slot, to_rows, from_rows, to_columns, from_columns in copies:
+            slot[: len(part), :, :, to_rows, to_columns] = part[:, :, :, from_rows, from_columns]
+        slots[len(part) :] = 0  # the last handful may be smaller
+        read = factors if together else [[factor[: len(part)] for factor in several] for several in factors]
+        yield slice(start, start + handful), read
 
 
-def _tap_sum(x: Any, w: Any, bias: Any, reads: tuple[Read, ...], stride: Pair, size: Pair) -> Any:
-    """y[n, o, i, j] = b[o] + Σ_t Σ_c w[o, c, t] · x[n, c, s·i + r_t, s·j + c_t].  Eq. 4.2
-    (derivations/04-convolution.md#eq-4-2). w is (groups, outputs, inputs, KH, KW)."""
+def _tap_sums(outs: Sequence[Any], x: Any, w: Any, bias: Any, sums: Sequence[tuple[Read, ...]], stride: Pair) -> None:
+    """y[n, o, i, j] = b[o] + Σ_t Σ_c w[o, c, t] · x[n, c, s·i + r_t, s·j + c_t]: each of `outs` from its own of `sums`.
+
+    Eq. 4.2 (derivations/04-convolution.md#eq-4-2). w is (groups, outputs, inputs, KH, KW).
+    """
     groups, outputs, inputs = w.shape[:3]
-    if not reads or 0 in (*size, inputs):  # an empty mask, or a stride that steps over all taps or past the image
-        y = np.zeros_like(x, shape=(len(x), groups * outputs, *size), order="C")
-        return y if bias is None else y + bias.reshape(-1, 1, 1)
-    plan = _planned(x, reads, stride, inputs)
-    matrices = [np.stack([w[..., u, v] for u, v in p.taps], axis=2).reshape(groups, outputs, -1) for p in plan.products]
-    y = np.empty_like(x, shape=(len(x), groups, outputs, size[0] * size[1]), order="C")
+    wanted = [(y, reads) for y, reads in zip(outs, sums) if reads and inputs and y.size]
+    for y in outs if len(wanted) < len(outs) else ():  # an empty mask, or a stride that steps over all taps
+        y[...] = 0 if bias is None else bias.reshape(-1, 1, 1)
+    if not wanted:
+        return
+    size = max(y.shape[2] for y, _ in wanted), max(y.shape[3] for y, _ in wanted)
+    plan, together = _planned(x, tuple(reads for _, reads in wanted), stride, inputs), _together(x, size)
+    matrices = [
+        [np.stack([w[..., u, v] for u, v in p.taps], axis=2).reshape(groups, outputs, -1) for p in products]
+        for products in plan.products
+    ]
     for images, factors in _gathered(x, plan, stride, groups, size):
-        part = y[images]
-        first, *others = zip(matrices, factors)
-        np.matmul(*first, out=part)
-        for pair in others:
-            part += np.matmul(*pair)
-        if bias is not None:
-            part += bias.reshape(groups, outputs, 1)
-    return y.reshape(len(x), groups * outputs, *size)
+        for (y, _), several, read in zip(wanted, matrices, factors):
+            part = y[images]
+            n, _, *its_size = part.shape
+            part = part.reshape(n, groups, outputs, *its_size)
+            in_place = tuple(its_size) == size and part.flags.c_contiguous and not together
+            first, *others = zip(several, read)
+            product = np.matmul(*first, out=part.reshape(n, groups, outputs, math.prod(size)) if in_place else None)
+            for pair in others:
+                product += np.matmul(*pair)
+            if bias is not None:
+                product += bias.reshape(groups, outputs, 1)
+            if not in_place:
+                part[...] = _as_images(product, n, size, together)[..., : its_size[0], : its_size[1]]
 
 
 def _tap_products(x: Any, y: Any, reads: tuple[Read, ...], stride: Pair, groups: int) -> Iterator[tuple[Pair, Any]]:
@@ -341,13 +377,20 @@ def _tap_products(x: Any, y: Any, reads: tuple[Read, ...], stride: Pair, groups:
     if not (reads and x.size):
         return
     outputs, inputs, size = y.shape[1] // groups, x.shape[1] // groups, y.shape[2:]
-    plan = _planned(x, reads, stride, inputs)
-    totals: list[Any] = [0.0] * len(plan.products)
-    for images, factors in _gathered(x, plan, stride, groups, size):
-        by_pixel = y[images].reshape(-1, groups, outputs, size[0] * size[1]).swapaxes(2, 3)
+    plan, together = _planned(x, (reads,), stride, inputs), _together(x, size)
+    (products,) = plan.products
+    totals: list[Any] = [0.0] * len(products)
+    for images, (factors,) in _gathered(x, plan, stride, groups, size):
+        part = y[images]
+        part = part.reshape(len(part), groups, outputs, *size)
+        if together:
+            columns = np.zeros_like(y, shape=(1, groups, outputs, factors[0].shape[3]), order="C")
+            _as_images(columns, len(part), size, together)[...] = part
+        else:
+            columns = part.reshape(len(part), groups, outputs, math.prod(size))
         for k, factor in enumerate(factors):
-            totals[k] += np.matmul(factor, by_pixel).sum(0)
-    for p, total in zip(plan.products, totals):
+            totals[k] += np.matmul(factor, columns.swapaxes(2, 3)).sum(0)
+    for p, total in zip(products, totals):
         by_tap = total.reshape(groups, len(p.taps), inputs, outputs)
         for k, tap in enumerate(p.taps):
             yield tap, by_tap[:, k].swapaxes(1, 2)

@@ -198,10 +198,17 @@ relu.vjp(x=lambda g, out: g * (out > 0))  # multiplying by a mask is ten times f
 @primitive
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """z = x where x > 0, a·x elsewhere.  Eq. 0.34 (derivations/00-autograd.md#eq-0-34). The slope at 0 is a."""
-    return positive_part(x) + negative_slope * np.minimum(x, 0)
+    return (np.maximum if negative_slope <= 1 else np.minimum)(x, negative_slope * x)
 
 
-leaky_relu.vjp(x=lambda g, x, negative_slope: g * ((x > 0).astype(g.dtype) * (1 - negative_slope) + negative_slope))
+def _leaky_rule(g: Any, x: Any, negative_slope: float) -> Any:
+    slope = (x > 0).astype(g.dtype)
+    slope *= 1 - negative_slope
+    slope += negative_slope
+    return g * slope
+
+
+leaky_relu.vjp(x=_leaky_rule)
 
 
 @primitive

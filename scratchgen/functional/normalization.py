@@ -19,8 +19,9 @@ __all__ = ["batch_norm", "dropout", "layer_norm"]
 @primitive
 def _standardize(x: Any, axes: tuple[int, ...], eps: float) -> Any:
     """x̂ = (x − mean) / √(var + ε), mean and variance over `axes`."""
-    centred = x - np.mean(x, axis=axes, keepdims=True)
-    centred *= 1 / np.sqrt(np.mean(centred * centred, axis=axes, keepdims=True) + eps)
+    share = 1 / math.prod(x.shape[a] for a in axes)
+    centred = x - share * reduction.added(x, axes, True)
+    centred *= 1 / np.sqrt(share * reduction.added(centred * centred, axes, True) + eps)
     return centred
 
 

@@ -29,10 +29,19 @@ def _kept(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
     return reshape(y, tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
+def added(x: Any, axis: Any, keepdims: bool = False) -> Any:
+    """Σᵢ xᵢ of an array. Of several axes the first one first: that adds rows to rows, which is up to four times as
+    quick as short sums along the last ones."""
+    axes = _axes(axis, x.ndim)
+    if 0 in axes and 1 < len(axes) < x.ndim:
+        x = np.sum(x, axis=0, keepdims=True)
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
 @primitive
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """z = Σᵢ xᵢ.  Eq. 0.40 (derivations/00-autograd.md#eq-0-40)"""
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return added(x, axis, keepdims)
 
 
 sum.vjp(x=lambda g, x_shape, axis: broadcast_to(_kept(g, x_shape, axis), x_shape))

@@ -39,8 +39,8 @@ class _BatchNorm(Module):
         estimates that of the whole data, while the batch is normalised by its own."""
         axes = (0, *range(2, x.ndim))
         count = x.size // x.shape[1]
-        self.running_mean += self.momentum * (x.mean(axis=axes) - self.running_mean)
-        self.running_var += self.momentum * (x.var(axis=axes) * (count / (count - 1)) - self.running_var)
+        self.running_mean += self.momentum * (F.mean(x, axes) - self.running_mean)
+        self.running_var += self.momentum * (F.var(x, axes) * (count / (count - 1)) - self.running_var)
 
 
 class BatchNorm1d(_BatchNorm):

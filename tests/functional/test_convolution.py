@@ -65,11 +65,11 @@ def problems(draw):
     return x, weight, rng.standard_normal(filters * groups), (stride, padding, dilation, groups)
 
 
-@pytest.fixture(scope="module", params=["rows", "gathered"])
+@pytest.fixture(scope="module", params=["rows", "gathered", "rows together", "gathered together"])
 def route(request):
-    """Small images would all be gathered; so both routes are taken, with images and products cut small."""
-    usual = convolution.CPU
-    convolution.CPU = Limits(3000, 1 if request.param == "rows" else 10**9)
+    """Small images would all go one way; so each is taken, with images and products cut small."""
+    usual, taps, *together = convolution.CPU, *request.param.split()
+    convolution.CPU = Limits(3000, 1 if taps == "rows" else 10**9, 10**9 if together else 0)
     yield request.param
     convolution.CPU = usual
 
@@ -131,6 +131,15 @@ def test_the_gradient_of_x_is_the_loops_transpose(problem, route):
     rest = tuple(n - ((h - 1) * s - 2 * p + d * (k - 1) + 1) for h, k, s, p, d, n in sizes)  # what the stride left over
     expected = conv_transpose2d_simple(g, weight, None, stride, padding, rest, groups, dilation)
     np.testing.assert_allclose(dx, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("pixels", [1, 2, 3, 4])
+def test_a_stride_that_leaves_less_to_some_phases(pixels, route, rng):
+    """Every second pixel of three: two of the one kind, one of the other, which lies in one piece all the same."""
+    x, weight = rng.standard_normal((1, 1, 1, pixels)), rng.standard_normal((1, 1, 1, 3))
+    _, g, (dx,) = gradients(lambda x: conv2d(x, weight, None, (1, 2), (0, 1)), x)
+    rest = (pixels - 1) % 2
+    np.testing.assert_allclose(dx, conv_transpose2d_simple(g, weight, None, (1, 2), (0, 1), (0, rest)), atol=1e-12)
 
 
 @pytest.mark.equation("4.5")
@@ -246,9 +255,10 @@ def test_skipped_weights_are_never_read(rng):
 def test_a_mask_costs_what_its_taps_cost(kernel, itself, count, gather_all):
     """A causal mask is one matrix product for each kernel row it keeps (or one in all), of its taps alone."""
     reads = tuple(convolution.Read(tap, *tap) for tap in causal(kernel, itself))
-    plan = convolution._plan(reads, 1, gather_all)
-    assert sum(len(p.taps) for p in plan.products) == sum(p.last - p.first for p in plan.products) == count
-    assert len(plan.products) == (1 if gather_all else kernel[0] // 2 + 1)
+    plan = convolution._plan((reads,), 1, gather_all)
+    (products,) = plan.products
+    assert sum(len(p.taps) for p in products) == sum(p.last - p.first for p in products) == count
+    assert len(products) == (1 if gather_all else kernel[0] // 2 + 1)
     assert len(plan.slots) == (count if gather_all else kernel[1])
 
 
@@ -262,11 +272,13 @@ def test_no_taps_leave_the_bias(rng):
 
 
 # -------------------------------------------------------------------------------------------------------- every route
-@pytest.mark.parametrize("limits", [Limits(1, 1), Limits(2000, 10), Limits(2**30, 2**62), CPU], ids=str)
+@pytest.mark.parametrize(
+    "limits", [Limits(1, 1, 0), Limits(2000, 10, 0), Limits(7000, 1, 2**62), Limits(2**30, 2**62, 0), CPU], ids=str
+)
 @pytest.mark.parametrize("channels", [1, 6])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_limits_change_the_route_and_not_the_result(limits, channels, stride, rng, monkeypatch):
-    """Few or many images at a time, one product for each kernel row or one for all taps."""
+    """Few or many images at a time, each a matrix or all one, a product for each kernel row or one for all taps."""
     arrays = rng.standard_normal((7, channels, 9, 6)), rng.standard_normal((2, channels, 3, 3)), rng.standard_normal(2)
     f = lambda *a: conv2d(*a, stride=stride, padding=1)
     monkeypatch.setattr(convolution, "CPU", limits)
