@@ -13,7 +13,7 @@ import itertools
 import re
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from types import FunctionType
@@ -48,9 +48,9 @@ class Edit:
     names: Mapping[str, str]
 
     def __call__(self, **arguments: Any) -> Arrays:
-        """What comes out; nothing where the edited formula fails, or would write into its arguments."""
+        """What comes out; nothing where the edited formula fails, or would write into arguments that are read-only."""
         try:
-            return named(self.function(**{k: _not_to_be_changed(v) for k, v in arguments.items()}))
+            return named(self.function(**arguments))
         except Exception:  # an edit may be nonsense in any way
             return {}
 
@@ -58,17 +58,10 @@ class Edit:
         """What is told of it."""
         removed, put = self.change.removed, self.change.put
         if put == self.change.text:
-            put = ast.unparse(_node(put))  # without needless brackets
+            put = ast.unparse(_nodes([put])[0])  # without needless brackets
         meaning = (f"{n} = {v}" for n, v in self.names.items() if re.search(rf"\b{n}\b", f"{removed} {put}"))
         told = {"removed": removed, "put": put, "line": self.line, "meaning": ", ".join(meaning)}
         return {key: _said(text) for key, text in told.items()}
-
-
-def _not_to_be_changed(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        value = value.view()
-        value.flags.writeable = False
-    return value
 
 
 def edited(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
@@ -158,7 +151,7 @@ def edits(function: Callable[..., Any]) -> tuple[Edit, ...]:
     for _, tree in sources.values():
         names, defined = _names(tree)
         for line, node, put, several in [*_places(tree, names, defined)]:
-            put(_switch(node, len(found), [_node(change.text) for change in several]))
+            put(_switch(node, len(found), _nodes(change.text for change in several)))
             numbers = range(len(found), len(found) + len(several))
             found += [
                 Edit(partial(_with, scope, function.__name__, number), change, line, defined)
@@ -208,11 +201,9 @@ def _sources(function: Callable[..., Any]) -> dict[str, tuple[FunctionType, ast.
     return found
 
 
-@cache
-def _node(text: str) -> Any:
-    """The tree of an expression, or of a statement."""
-    (line,) = ast.parse(text).body
-    return line.value if isinstance(line, ast.Expr) else line
+def _nodes(texts: Iterable[str]) -> list[Any]:
+    """The trees of expressions, or of statements."""
+    return [line.value if isinstance(line, ast.Expr) else line for line in ast.parse("\n".join(texts)).body]
 
 
 def _parsed(function: FunctionType) -> ast.stmt | None:

@@ -31,6 +31,7 @@ __all__ = [
     "name_number",
     "proportional",
     "quantities",
+    "read_only",
     "subsets",
     "times_dout",
     "tolerance",
@@ -42,7 +43,10 @@ ENOUGH = 6  # numbers in each shape
 
 @dataclass(frozen=True)
 class Trial:
-    """One run: what the student's function got, what it gave, and what would have been right."""
+    """One run: what the student's function got, what it gave, and what would have been right.
+
+    The arguments are everybody's, and cannot be written to.
+    """
 
     arguments: Arguments
     right: Arrays
@@ -50,6 +54,9 @@ class Trial:
     shape: int  # which of the three
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the letters that the exercise uses
     memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        read_only(self.arguments)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """What several detectors want to know of this trial is computed once."""
@@ -78,6 +85,14 @@ class Explanation:
     def cause(self) -> tuple[str, str]:
         """What two arrays have in common that are wrong for one reason."""
         return self.code, str(sorted((name, str(fact)) for name, fact in self.facts.items()))
+
+
+def read_only(arguments: Arguments) -> Arguments:
+    """The same; no array of them can be written to from now on."""
+    for value in arguments.values():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+    return arguments
 
 
 Detector = Callable[[Task, str, Sequence[Trial]], Explanation | None]

@@ -22,6 +22,7 @@ from .evidence import (
     name_number,
     proportional,
     quantities,
+    read_only,
     times_dout,
     tolerance,
 )
@@ -171,7 +172,7 @@ def _moved(task: Task, trial: Trial, names: Sequence[str]) -> list[Arguments]:
     if any(x not in inputs or np.shape(inputs[x]) != trial.right[n].shape for n, x in moved.items()):
         return []
     drawn = directions(trial.right, names)
-    return [{**inputs, **{x: inputs[x] + 1j * TINY * v[n] for n, x in moved.items()}} for v in drawn]
+    return [read_only({**inputs, **{x: inputs[x] + 1j * TINY * v[n] for n, x in moved.items()}}) for v in drawn]
 
 
 def directions(arrays: Mapping[str, Any], names: Sequence[str]) -> list[Arrays]:
