@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -18,9 +18,10 @@ T = TypeVar("T")
 def shared(jobs: Sequence[Callable[[], T]], processes: int = 2) -> list[T]:
     """What each job gives, in their order. Whoever is free takes the next; what a copy did not finish is done here.
 
-    Without copies where there are none to be had (Windows). Raises what a job raises.
+    Without copies where there are none to be had (Windows), or none that may use Apple's BLAS (macOS). Raises what a
+    job raises.
     """
-    if min(processes, len(jobs)) < 2 or not hasattr(os, "fork"):
+    if min(processes, len(jobs)) < 2 or sys.platform != "linux":
         return [job() for job in jobs]
     context = multiprocessing.get_context("fork")
     next_one = context.Value("i", 0)
