@@ -313,3 +313,10 @@ def test_nan_is_not_swallowed(f):
 )
 def test_conventions_at_kinks_and_ties(f, at, expected):
     np.testing.assert_array_equal(slope(f, at)[1], expected)
+
+
+@pytest.mark.parametrize("rows", [1, 1000])
+def test_what_is_cut_off_does_not_depend_on_how_much_there_is(rows):
+    """For few numbers the zeros are a number, for many an array."""
+    x = np.random.default_rng(0).standard_normal((rows, 50))
+    np.testing.assert_array_equal(F.relu(x), np.where(x > 0, x, 0))

@@ -333,7 +333,6 @@ def _gathered(x: Any, plan: Plan, stride: Pair, groups: int, size: Pair) -> Iter
         part = part.reshape(len(part), groups, channels, *image)
         for slot, to_rows, from_rows, to_columns, from_columns in copies:
             slot[: len(part), :, :, to_rows, to_columns] = part[:, :, :, from_rows, from_columns]
-        slots[len(part) :] = 0  # the last handful may be smaller
         read = factors if together else [[factor[: len(part)] for factor in several] for several in factors]
         yield slice(start, start + handful), read
 
