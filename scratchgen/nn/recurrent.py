@@ -9,48 +9,49 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import functional as F
-from ..autograd import Tensor, primitive
+from ..autograd import Tensor, grad, primitive
 from .init import Initializer, generator, glorot_uniform
 from .module import Module, Parameter
 
-__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "lstm", "lstm_step", "neighbours", "open_forget_gate", "project"]
+__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "lstm", "lstm_step", "neighbours", "open_forget_gate", "pointwise"]
 
 
 # ---------------------------------------------------------------------------------------------------- one LSTM step
 @primitive
-def lstm_step(gates: Any, c: Any) -> Any:
+def lstm_step(gates: Any, c: Any, axis: int = -1) -> Any:
     """c′ = σ(f) ∘ c + σ(i) ∘ tanh(g),  h′ = σ(o) ∘ tanh(c′).  Eq. 7.3 (derivations/07-recurrent.md#eq-7-3)
 
-    gates (…, 4H) hold i, f, g, o side by side, before their sigmoids; c (…, H) → (2, …, H): h′, then c′.
+    Along `axis` gates hold i, f, g, o side by side, 4H numbers before their sigmoids, and c has H → (2, *c.shape): h′,
+    then c′.
     Source: S. Hochreiter, J. Schmidhuber, *Long short-term memory*, Neural Computation 9, 1997; the forget gate:
     F. Gers, J. Schmidhuber, F. Cummins, 2000.
     """
-    i, f, candidate, o = _activated(gates)
+    i, f, candidate, o = _activated(gates, axis)
     state = np.empty_like(c, shape=(2, *c.shape), order="C")
     state[1] = f * c + i * candidate
     state[0] = o * np.tanh(state[1])
     return state
 
 
-def _activated(gates: Any) -> tuple[Any, Any, Any, Any]:
+def _activated(gates: Any, axis: int) -> list[Any]:
     """The three gates, open between 0 and 1, and the candidate between −1 and 1: i, f, g, o.
 
     Eq. 7.2 (derivations/07-recurrent.md#eq-7-2)"""
-    opened = F.sigmoid(gates)  # of g as well, for nothing: one long piece takes less time than three short ones
-    h = gates.shape[-1] // 4
-    return opened[..., :h], opened[..., h : 2 * h], F.tanh(gates[..., 2 * h : 3 * h]), opened[..., 3 * h :]
+    i, f, candidate, o = F.split(gates, 4, axis)
+    return [F.sigmoid(i), F.sigmoid(f), F.tanh(candidate), F.sigmoid(o)]
 
 
-def _step_back(h_bar: Any, c_bar: Any, gates: Any, c: Any, c_new: Any) -> tuple[Any, Any]:
+def _step_back(h_bar: Any, c_bar: Any, gates: Any, c: Any, c_new: Any, axis: int) -> tuple[Any, Any]:
     """From the gradients of h′ and c′ to those of the gates and of c.
 
     Eqs. 7.5–7.7 (derivations/07-recurrent.md#eq-7-5)"""
-    i, f, candidate, o = _activated(gates)
+    i, f, candidate, o = _activated(gates, axis)
     seen = F.tanh(c_new)
     c_bar = c_bar + h_bar * o * (1 - seen * seen)  # Eq. 7.5: c′ is read twice, by h′ and by the next step
     gates_bar = F.concatenate(  # Eq. 7.6
@@ -60,116 +61,149 @@ def _step_back(h_bar: Any, c_bar: Any, gates: Any, c: Any, c_new: Any) -> tuple[
             c_bar * i * (1 - candidate * candidate),
             h_bar * seen * (o * (1 - o)),
         ],
-        -1,
+        axis,
     )
     return gates_bar, c_bar * f  # Eq. 7.7
 
 
 lstm_step.vjp(
-    gates=lambda g, gates, c, out: _step_back(g[0], g[1], gates, c, out[1])[0],
-    c=lambda g, gates, c, out: _step_back(g[0], g[1], gates, c, out[1])[1],
+    gates=lambda g, gates, c, axis, out: _step_back(g[0], g[1], gates, c, out[1], axis)[0],
+    c=lambda g, gates, c, axis, out: _step_back(g[0], g[1], gates, c, out[1], axis)[1],
 )
 
 
-# --------------------------------------------------------------------------------------------------- a line of cells
-@primitive
-def neighbours(x: Any, offsets: tuple[int, ...]) -> Any:
-    """z[…, l, :] = x[…, l + δ, :] for each offset δ, side by side; 0 beyond the ends of the line.
-
-    x (…, L, C) → (…, L, K·C) for K offsets. A product with it is a convolution along the line:
-    Eq. 7.10 (derivations/07-recurrent.md#eq-7-10).
-    """
-    *batch, length, channels = x.shape
-    z = np.zeros_like(x, shape=(*batch, length, len(offsets), channels), order="C")
-    for k, offset in enumerate(offsets):
-        here, there = _overlap(offset, length)
-        z[..., here, k, :] = x[..., there, :]
-    return z.reshape(*batch, length, len(offsets) * channels)
-
-
-@primitive
-def _back_from_neighbours(z: Any, offsets: tuple[int, ...]) -> Any:
-    """The transpose of `neighbours`: what was read from a cell is added back to it."""
-    *batch, length, width = z.shape
-    z = z.reshape(*batch, length, len(offsets), width // len(offsets))
-    x = np.zeros_like(z, shape=(*batch, length, width // len(offsets)), order="C")
-    for k, offset in enumerate(offsets):
-        here, there = _overlap(offset, length)
-        x[..., there, :] += z[..., here, k, :]
-    return x
-
-
-def _overlap(offset: int, length: int) -> tuple[slice, slice]:
-    """The cells that have a neighbour at this offset, and those neighbours."""
-    first, last = max(0, -offset), max(0, length - max(0, offset))
-    return slice(first, max(first, last)), slice(first + offset, max(first, last) + offset)
-
-
-neighbours.vjp(x=lambda g, offsets: _back_from_neighbours(g, offsets))
-_back_from_neighbours.vjp(z=lambda g, offsets: neighbours(g, offsets))
-
-
-def project(x: Any, weight: Any, bias: Any = None) -> Any:
-    """`F.linear` as one large product: NumPy would multiply stacks of lines one line at a time, at half the speed."""
-    rows = F.linear(F.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1])), weight, bias)
-    return F.reshape(rows, (*x.shape[:-1], len(weight)))
-
-
 # --------------------------------------------------------------------------------------------------------- all steps
-def lstm(x: Any, weight: Any, state: Any, offsets: tuple[int, ...] = (0,)) -> Any:
-    """hₜ, cₜ = lstm_step(xₜ + Σ_δ W_δ hₜ₋₁[· + δ], cₜ₋₁) for t = 1 … T, in each of the L cells of a line.
+def lstm(x: Any, weight: Any, state: Any, cells: Sequence[range] | None = None, offsets: Sequence[int] = (0,)) -> Any:
+    """A line of L cells. At step t those in `cells[t]` hear their neighbours and renew their states; others keep them:
 
-    Eq. 7.10 (derivations/07-recurrent.md#eq-7-10). x (T, N, L, 4H) is what the input says to the gates at all steps;
-    weight (4H, K·H) has a block for each of the K offsets; state (2, N, L, H) holds h₀ and c₀ → all states
-    (T, 2, N, L, H). Raises `ValueError` for no steps, and for shapes that do not fit together.
+        hₜ[l], cₜ[l] = lstm_step(xₜ[l] + Σ_δ W_δ hₜ₋₁[l + δ], cₜ₋₁[l])
+
+    Eq. 7.10 (derivations/07-recurrent.md#eq-7-10). Features come first. x (4H, M, N) is what the input says to the
+    gates of the cells at work, step after step, M in all; weight (4H, K·H) has a block for each of the K offsets δ, and
+    beyond the ends of the line there are zeros; state (2, H, L, N) holds the h and c that the cells begin with → their
+    new states (2, H, M, N). If `cells` is None, all L work at every step. Raises `ValueError` for no cells at work, for
+    cells that are not in the line, and for shapes that do not fit together.
     """
-    _, n, length, hidden = state.shape
-    fits = x.shape[1:] == (n, length, 4 * hidden) and weight.shape == (4 * hidden, len(offsets) * hidden)
-    if len(x) == 0 or not fits:
+    _, hidden, length, n = state.shape
+    if cells is None:
+        cells = [range(length)] * (x.shape[1] // max(length, 1))
+    work = sum(map(len, cells))
+    if not work or x.shape != (4 * hidden, work, n) or weight.shape != (4 * hidden, len(offsets) * hidden):
         raise ValueError(
-            f"lstm: expected x (T ≥ 1, N, L, 4H), weight (4H, {len(offsets)}·H) and state (2, N, L, H), "
-            f"got {x.shape}, {weight.shape} and {state.shape}"
+            f"lstm: expected x (4H, M ≥ 1, N), weight (4H, {len(offsets)}·H) and state (2, H, L, N), "
+            f"got {x.shape}, {weight.shape} and {state.shape}, with M = {work} cells at work"
         )
+    for line in cells:
+        if not 0 <= line.start <= line.stop <= length or line.step != 1:
+            raise ValueError(f"lstm: cells at work: expected ranges within a line of {length}, got {line}")
     # All that is differentiable in one argument: then one way back through time finds all gradients, not one each.
-    return _lstm(_packed(x, weight, state), (x.shape, weight.shape, state.shape), offsets)
+    return _lstm(_packed(x, weight, state), [x.shape, weight.shape, state.shape], cells, offsets)
+
+
+def lstm_step_by_step(x: Any, weight: Any, state: Any, cells: Sequence[range], offsets: Sequence[int]) -> Any:
+    """`lstm` as it is meant, with the way back left to autograd.  Eq. 7.10 (derivations/07-recurrent.md#eq-7-10)"""
+    states, line = [], _with_room(state, offsets)
+    for here, there in _places(cells, offsets):
+        gates = x[:, here] + pointwise(_heard(line[0], there, offsets), weight)
+        states.append(lstm_step(gates, line[1][:, there], 0))
+        line = F.concatenate([line[:, :, : there.start], states[-1], line[:, :, there.stop :]], 2)
+    return F.concatenate(states, 2)
 
 
 @primitive
-def _lstm(packed: Any, shapes: tuple[tuple[int, ...], ...], offsets: tuple[int, ...]) -> Any:
+def _lstm(packed: Any, shapes: Any, cells: Any, offsets: Any) -> Any:
     x, weight, state = _unpacked(packed, shapes)
-    states = np.empty_like(packed, shape=(len(x), *state.shape), order="C")
-    for t in range(len(x)):
-        gates = project(neighbours(state[0], offsets), weight)
-        gates += x[t]
-        states[t] = lstm_step(gates, state[1])
-        state = states[t]
+    states, line = np.empty_like(x, shape=(2, len(x) // 4, *x.shape[1:]), order="C"), _with_room(state, offsets)
+    for here, there in _places(cells, offsets):
+        gates = pointwise(_heard(line[0], there, offsets), weight)
+        gates += x[:, here]
+        states[:, :, here] = line[:, :, there] = lstm_step(gates, line[1][:, there], 0)
     return states
 
 
-def _lstm_rule(g: Any, packed: Any, shapes: Any, offsets: tuple[int, ...], out: Any) -> Any:
+def _lstm_rule(g: Any, packed: Any, shapes: Any, cells: Any, offsets: Any, out: Any) -> Any:
     """Backpropagation through time.  Eqs. 7.5–7.8 (derivations/07-recurrent.md#eq-7-5)"""
     x, weight, state = _unpacked(packed, shapes)
-    before = F.concatenate([F.reshape(state, (1, *state.shape)), out[:-1]])  # the state that each step began with
-    near = neighbours(before[:, 0], offsets)
-    gates = x + project(near, weight)  # now that all states are known, one product for all steps
-    gates_bar, h_bar, c_bar = [], 0.0, 0.0  # nothing comes from beyond the last step
-    for t in reversed(range(len(x))):
-        step_bar, c_bar = _step_back(g[t, 0] + h_bar, g[t, 1] + c_bar, gates[t], before[t, 1], out[t, 1])
-        h_bar = _back_from_neighbours(project(step_bar, F.transpose(weight)), offsets)
-        gates_bar.append(step_bar)
-    x_bar = F.stack(gates_bar[::-1])
-    weight_bar = F.transpose(F.reshape(x_bar, (-1, x.shape[-1]))) @ F.reshape(near, (-1, weight.shape[1]))  # Eq. 7.8
-    return _packed(x_bar, weight_bar, F.stack([h_bar, c_bar]))
+    if isinstance(packed, Tensor):  # what is found is to be differentiated again
+        return grad(lstm_step_by_step(x, weight, state, cells, offsets), packed, g, create_graph=True)
+    hidden, places, line = state.shape[1], _places(cells, offsets), _with_room(state, offsets)
+    heard = np.empty_like(x, shape=(weight.shape[1], *x.shape[1:]), order="C")
+    before = np.empty_like(out[1])
+    for here, there in places:  # what each step began with
+        heard[:, here], before[:, here] = _heard(line[0], there, offsets), line[1][:, there]
+        line[:, :, there] = out[:, :, here]
+    packed_bar = np.empty_like(packed)
+    x_bar, weight_bar, state_bar = _unpacked(packed_bar, shapes)
+    gates, heard = x_bar.reshape(4 * hidden, -1), heard.reshape(len(heard), -1)  # gates are where their gradients go
+    np.matmul(weight, heard, out=gates)  # now that all states are known, one product for all steps
+    x_bar += x
+    line_bar = np.zeros_like(line)  # nothing comes from beyond the last step
+    for here, there in reversed(places):
+        bar = g[:, :, here] + line_bar[:, :, there]
+        gates_bar, c_bar = _step_back(bar[0], bar[1], x_bar[:, here], before[:, here], out[1][:, here], 0)
+        x_bar[:, here], line_bar[0][:, there], line_bar[1][:, there] = gates_bar, 0, c_bar
+        heard_bar = pointwise(gates_bar, weight.T)
+        for k, offset in enumerate(offsets):
+            line_bar[0][:, _moved(there, offset)] += heard_bar[k * hidden : (k + 1) * hidden]
+    np.matmul(gates, heard.T, out=weight_bar)  # Eq. 7.8
+    state_bar[...] = line_bar[:, :, _reach(offsets) : _reach(offsets) + state.shape[2]]
+    return packed_bar
 
 
 _lstm.vjp(packed=_lstm_rule)
+
+
+def _places(cells: Sequence[range], offsets: Sequence[int]) -> list[tuple[slice, slice]]:
+    """Where the cells at work stand, step by step: among all that ever work, and in a line with room at its ends."""
+    ends, room = itertools.accumulate(map(len, cells)), _reach(offsets)
+    return [(slice(end - len(work), end), slice(work.start + room, work.stop + room)) for work, end in zip(cells, ends)]
+
+
+def _reach(offsets: Sequence[int]) -> int:
+    return max(map(abs, offsets))
+
+
+def _with_room(line: Any, offsets: Sequence[int]) -> Any:
+    """Zeros beyond both ends of lines (…, L, N), as far as the offsets reach."""
+    room = _reach(offsets)
+    return F.pad(line, (*[(0, 0)] * (line.ndim - 2), (room, room), (0, 0)))
+
+
+def _heard(line: Any, there: slice, offsets: Sequence[int]) -> Any:
+    """What stands at each offset from these cells, one below the other."""
+    return F.concatenate([line[..., _moved(there, offset), :] for offset in offsets])
+
+
+def _moved(there: slice, offset: int) -> slice:
+    return slice(there.start + offset, there.stop + offset)
+
+
+def pointwise(x: Any, weight: Any, bias: Any = None) -> Any:
+    """y[:, p] = W x[:, p] + b at every place p: a 1×1 convolution.  Eq. 0.61 (derivations/00-autograd.md#eq-0-61)
+
+    x (in, …), features first, weight (out, in), bias (out) → (out, …), as one large product of matrices.
+    """
+    y = weight @ F.reshape(x, (len(x), math.prod(x.shape[1:])))
+    if bias is not None:
+        y = y + F.reshape(bias, (len(bias), 1))
+    return F.reshape(y, (len(weight), *x.shape[1:]))
+
+
+def neighbours(x: Any, offsets: Sequence[int]) -> Any:
+    """z[:, …, l] = x[:, …, l + δ] for each offset δ, one below the other, 0 beyond the ends of the line.
+
+    Of x (C, T, L, N), T lines of L cells → (K·C, T, L, N) for K offsets. A product with it is a convolution along the
+    lines: Eq. 7.10 (derivations/07-recurrent.md#eq-7-10).
+    """
+    room = _reach(offsets)
+    return _heard(_with_room(x, offsets), slice(room, room + x.shape[2]), offsets)
 
 
 def _packed(*parts: Any) -> Any:
     return F.concatenate([F.reshape(part, (math.prod(part.shape),)) for part in parts])
 
 
-def _unpacked(packed: Any, shapes: tuple[tuple[int, ...], ...]) -> list[Any]:
+def _unpacked(packed: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     ends = [*itertools.accumulate(math.prod(shape) for shape in shapes)]
     return [F.reshape(part, shape) for part, shape in zip(F.split(packed, ends[:-1]), shapes)]
 
@@ -198,7 +232,7 @@ class LSTMCell(Module):
 
     def forward(self, x: Any, state: tuple[Any, Any] | None = None) -> tuple[Tensor, Tensor]:
         _expect("LSTMCell: x", x, 2, self.weight_ih)
-        h, c = state or _zeros(2, x.shape[0], self.weight_hh)
+        h, c = state or _zeros(2, (x.shape[0],), self.weight_hh)
         gates = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
         new = lstm_step(gates, c)
         return new[0], new[1]
@@ -229,14 +263,13 @@ class LSTM(Module):
 
     def forward(self, x: Any, state: tuple[Any, Any] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         _expect("LSTM: x", x, 3, self.weight_ih_l0)
-        x = F.transpose(x, (1, 0, 2)) if self.batch_first else x
-        steps, n, _ = x.shape
-        hidden = self.weight_hh_l0.shape[1]
-        first = F.stack([part.reshape((n, 1, hidden)) for part in state or _zeros(2, n, self.weight_hh_l0)])
-        gates = project(x, self.weight_ih_l0, self.bias_ih_l0) + self.bias_hh_l0
-        states = lstm(gates.reshape((steps, n, 1, 4 * hidden)), self.weight_hh_l0, first)[:, :, :, 0]
-        h = F.transpose(states[:, 0], (1, 0, 2)) if self.batch_first else states[:, 0]
-        return h, (states[-1:, 0], states[-1:, 1])
+        x = F.transpose(x, (2, 1, 0) if self.batch_first else (2, 0, 1))  # features first
+        parts = state or _zeros(2, (1, x.shape[2]), self.weight_hh_l0)
+        first = F.stack([F.transpose(part, (2, 0, 1)) for part in parts])
+        gates = pointwise(x, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
+        states = lstm(gates, self.weight_hh_l0, first)
+        last = F.transpose(states[:, :, -1:], (0, 2, 3, 1))
+        return F.transpose(states[0], (2, 1, 0) if self.batch_first else (1, 2, 0)), (last[0], last[1])
 
 
 class GRUCell(Module):
@@ -263,7 +296,7 @@ class GRUCell(Module):
 
     def forward(self, x: Any, h: Any = None) -> Tensor:
         _expect("GRUCell: x", x, 2, self.weight_ih)
-        h = _zeros(1, x.shape[0], self.weight_hh)[0] if h is None else h
+        h = _zeros(1, (x.shape[0],), self.weight_hh)[0] if h is None else h
         return _gru_step(F.linear(x, self.weight_ih, self.bias_ih), h, self.weight_hh, self.bias_hh)
 
 
@@ -291,9 +324,11 @@ class GRU(Module):
     def forward(self, x: Any, h: Any = None) -> tuple[Tensor, Tensor]:
         _expect("GRU: x", x, 3, self.weight_ih_l0)
         x = F.transpose(x, (1, 0, 2)) if self.batch_first else x
-        h = _zeros(1, x.shape[1], self.weight_hh_l0)[0] if h is None else h[0]
+        steps, n, _ = x.shape
+        h = _zeros(1, (n,), self.weight_hh_l0)[0] if h is None else h[0]
+        rows = F.linear(F.reshape(x, (steps * n, x.shape[2])), self.weight_ih_l0, self.bias_ih_l0)
         all_h = []
-        for from_input in _one_by_one(project(x, self.weight_ih_l0, self.bias_ih_l0)):
+        for from_input in _one_by_one(rows.reshape((steps, n, rows.shape[1]))):
             h = _gru_step(from_input, h, self.weight_hh_l0, self.bias_hh_l0)
             all_h.append(h)
         return F.stack(all_h, 1 if self.batch_first else 0), h.reshape((1, *h.shape))
@@ -329,8 +364,8 @@ def open_forget_gate(bias: Parameter) -> None:
     bias.data[hidden : 2 * hidden] = 1
 
 
-def _zeros(count: int, n: int, weight: Any) -> list[Any]:
-    return [np.zeros_like(weight.data, shape=(n, weight.shape[1]), order="C") for _ in range(count)]
+def _zeros(count: int, shape: tuple[int, ...], weight: Any) -> list[Any]:
+    return [np.zeros_like(weight.data, shape=(*shape, weight.shape[1]), order="C") for _ in range(count)]
 
 
 def _expect(name: str, x: Any, axes: int, weight: Any) -> None:

@@ -125,17 +125,22 @@ def test_the_gru_moves_between_its_candidate_and_its_past():
 
 
 @pytest.mark.equation("7.12", "7.17")
-@pytest.mark.parametrize(
-    ("place", "lines", "offsets"),
-    [(pixelrnn.on_rows, lambda x: x, (-1, 0, 1)), (pixelrnn.on_diagonals, pixelrnn.skew, (-1, 0))],
-)
-def test_where_in_the_image_the_line_before_lies(place, lines, offsets):
+@pytest.mark.parametrize("kind", ["row", "diagonal"])
+def test_where_in_the_image_the_line_before_lies(kind):
     """Eq. 7.17: the cell l + δ of the line before the pixel's own, among the lines and in the image; in raster order it
     comes before the pixel."""
     rows, columns = 5, 6
-    number = np.arange(1, 1 + rows * columns).reshape(rows, 1, columns, 1)
-    laid_out = lines(number)
+    number = np.arange(rows * columns).reshape(rows, columns)
+    if kind == "row":
+        place, offsets, lines = pixelrnn.on_rows, (-1, 0, 1), [range(columns)] * rows
+        in_order = number
+    else:
+        place, offsets, lines = pixelrnn.on_diagonals, (-1, 0), pixelrnn.diagonals(rows, columns)
+        in_order = pixelrnn.skew(number[None, :, :, None])
+    ends = np.cumsum([len(line) for line in lines])
+    parts = np.split(in_order.ravel(), ends[:-1])
+    cells = [dict(zip(line, part)) for line, part in zip(lines, parts)]  # of each line: which pixel is at work where
     for r, c, offset in itertools.product(range(1, rows), range(1, columns - 1), offsets):
-        ((t, _, cell, _),) = np.argwhere(laid_out == number[r, 0, c])
+        ((t, cell),) = ((t, cell) for t, line in enumerate(cells) for cell in line if line[cell] == number[r, c])
         up, aside = place(offset)
-        assert laid_out[t - 1, 0, cell + offset] == number[r + up, 0, c + aside] < number[r, 0, c]
+        assert cells[t - 1][cell + offset] == number[r + up, c + aside] < number[r, c]

@@ -20,23 +20,29 @@ class RowReader(nn.Module):
         self.left = LineLSTM(features, hidden, (0,), (0,), rng) if both else None
 
     def forward(self, x):
-        columns = F.transpose(x, (2, 1, 0, 3))
-        y = self.right(columns)
+        columns = F.transpose(x, (0, 2, 1, 3))
+        y = self.along(self.right, columns)
         if self.left is not None:
-            y = y + F.flip(self.left(F.flip(columns, 0)), 0)
-        return F.transpose(y, (2, 1, 0, 3))
+            y = y + F.flip(self.along(self.left, F.flip(columns, 1)), 1)
+        return F.transpose(y, (0, 2, 1, 3))
+
+    @staticmethod
+    def along(line, x):
+        features, steps, length, n = x.shape
+        h = line(x.reshape((features, steps * length, n)), [range(length)] * steps)
+        return h.reshape((len(h), steps, length, n))
 
 
 def pixelrnn(shape, layer):
     rng = np.random.default_rng(26)
     model = PixelRNN(shape, hidden=6, layers=1, rng=rng)
-    model.lstms = nn.ModuleList([layer(12, 6, rng)])
+    model.lstms = nn.ModuleList([layer(12, 6, shape[1], rng)])
     return proofs.randomized(model, rng)
 
 
 READERS = {
-    "from left to right": (lambda *args: RowReader(*args, both=False), True),
-    "bidirectional": (lambda *args: RowReader(*args, both=True), False),
+    "from left to right": (lambda features, hidden, rows, rng: RowReader(features, hidden, rng, both=False), True),
+    "bidirectional": (lambda features, hidden, rows, rng: RowReader(features, hidden, rng, both=True), False),
     "diagonal, bidirectional, shifted": (DiagonalBiLSTM, True),
 }
 

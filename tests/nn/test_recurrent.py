@@ -31,20 +31,21 @@ def lstm_in_numbers(gates, c):
     return h_new, c_new
 
 
-def simple_lstm(x, weight, state, offsets):
-    """The oracle of `lstm`: the step, again and again; autograd finds the way back."""
-    hidden, (h, c) = state.shape[-1], (state[0], state[1])
-    states = []
-    for t in range(len(x)):
-        gates = x[t]
-        for k, offset in enumerate(offsets):
-            before, behind = max(0, -offset), max(0, offset)
-            moved = F.pad(h, ((0, 0), (before, behind), (0, 0)))[:, behind : behind + h.shape[1]]
-            gates = gates + moved @ F.transpose(weight[:, k * hidden : (k + 1) * hidden])
-        new = recurrent.lstm_step(gates, c)
-        h, c = new[0], new[1]
-        states.append(new)
-    return F.stack(states)
+def line_in_numbers(x, weight, state, cells, offsets):
+    """Eq. 7.10, cell by cell of each image: the new states of all cells at work."""
+    line, states = state.astype(float), np.zeros((2, state.shape[1], *x.shape[1:]))
+    nothing = np.zeros(state.shape[1])
+    place = 0
+    for work in cells:
+        before = line.copy()
+        for cell in work:
+            for image in range(x.shape[2]):
+                near = [before[0, :, cell + k, image] if 0 <= cell + k < state.shape[2] else nothing for k in offsets]
+                gates = x[:, place, image] + weight @ np.concatenate(near)
+                new = lstm_in_numbers(gates, before[1, :, cell, image])
+                states[:, :, place, image] = line[:, :, cell, image] = new
+            place += 1
+    return states
 
 
 # ---------------------------------------------------------------------------------------------------------- one step
@@ -79,87 +80,137 @@ def test_open_and_closed_gates(rng):
 
 # ---------------------------------------------------------------------------------------------------------- neighbours
 @pytest.mark.equation("7.10")
-@given(st.integers(0, 4), st.integers(0, 3), st.lists(st.integers(-5, 5), min_size=1, max_size=3))
+@given(st.integers(0, 4), st.integers(1, 3), st.lists(st.integers(-5, 5), min_size=1, max_size=3))
 def test_neighbours(length, channels, offsets):
-    x = np.random.default_rng(length).standard_normal((2, length, channels))
-    z = recurrent.neighbours(x, tuple(offsets)).reshape(2, length, len(offsets), channels)
-    for n, place, k in np.ndindex(2, length, len(offsets)):
+    x = np.random.default_rng(length).standard_normal((channels, 3, length, 2))
+    z = recurrent.neighbours(x, offsets).reshape(len(offsets), channels, 3, length, 2)
+    for k, place in np.ndindex(len(offsets), length):
         there = place + offsets[k]
-        expected = x[n, there] if 0 <= there < length else np.zeros(channels)
-        np.testing.assert_array_equal(z[n, place, k], expected)
+        expected = x[:, :, there] if 0 <= there < length else np.zeros((channels, 3, 2))
+        np.testing.assert_array_equal(z[k, :, :, place], expected)
     if x.size:
-        assert sg.gradcheck(lambda x: recurrent.neighbours(x, tuple(offsets)), x)
-        assert sg.gradgradcheck(lambda x: recurrent.neighbours(x, tuple(offsets)), x)
+        assert sg.gradcheck(lambda x: recurrent.neighbours(x, offsets), x)
+
+
+@pytest.mark.equation("0.61")
+def test_pointwise(rng, device):
+    x, weight, bias = rng.standard_normal((3, 2, 5, 4)), rng.standard_normal((6, 3)), rng.standard_normal(6)
+    y = recurrent.pointwise(*(sg.tensor(a, device=device) for a in (x, weight, bias)))
+    expected = np.einsum("oc,crln->orln", weight, x) + bias[:, None, None, None]
+    np.testing.assert_allclose(y.numpy(), expected, rtol=1e-12, atol=1e-12)
+    assert sg.gradcheck(recurrent.pointwise, x, weight, bias)
 
 
 # ----------------------------------------------------------------------------------------------------------- all steps
-OFFSETS = pytest.mark.parametrize("offsets", [(0,), (-1, 0), (-1, 0, 1)], ids=str)
+OFFSETS = pytest.mark.parametrize("offsets", [(0,), (-1, 0), (-1, 0, 1), (2, -1)], ids=str)
+CELLS = {
+    "all": [range(3)] * 4,
+    "a diagonal": [range(1), range(2), range(3), range(1, 3), range(2, 3)],
+    "here and there, and none": [range(1, 2), range(1, 1), range(3), range(2)],
+}
+EVERY_CELLS = pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
 
 
-def sequence(rng, offsets, dtype=np.float64, steps=4, n=2, length=3, hidden=2):
-    shapes = (steps, n, length, 4 * hidden), (4 * hidden, len(offsets) * hidden), (2, n, length, hidden)
+def sequence(rng, offsets, dtype=np.float64, cells=CELLS["all"], n=2, length=3, hidden=2):
+    work = sum(map(len, cells))
+    shapes = (4 * hidden, work, n), (4 * hidden, len(offsets) * hidden), (2, hidden, length, n)
     return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
 
 
-@pytest.mark.equation("7.8", "7.10")
+@pytest.mark.equation("7.10")
+@EVERY_CELLS
 @OFFSETS
 @DTYPES
-def test_all_steps_are_one_step_again_and_again(offsets, dtype, device, rng):
-    """Values and all gradients of the way through time, derived by hand, against the steps left to autograd."""
-    arrays = sequence(rng, offsets, dtype)
-    g = rng.standard_normal((4, 2, 2, 3, 2)).astype(dtype)
-    results = []
-    for f, where in ((recurrent.lstm, device), (simple_lstm, "cpu")):
-        leaves = [sg.tensor(x, requires_grad=True, device=where) for x in arrays]
-        states = f(*leaves, offsets)
+def test_all_steps_are_their_formula(offsets, cells, dtype, device, rng):
+    arrays = sequence(rng, offsets, dtype, cells)
+    expected = line_in_numbers(*(a.astype(float) for a in arrays), cells, offsets)
+    for f in (recurrent.lstm, recurrent.lstm_step_by_step):
+        states = f(*(sg.tensor(a, device=device) for a in arrays), cells, offsets)
         assert states.dtype == dtype
-        states.backward(sg.tensor(g, device=where))
-        results.append([states.numpy(), *(leaf.grad.numpy() for leaf in leaves)])
+        np.testing.assert_allclose(states.numpy(), expected, rtol=1e-4 if dtype == np.float32 else 1e-11, atol=1e-6)
+
+
+@pytest.mark.equation("7.8", "7.10")
+@EVERY_CELLS
+@OFFSETS
+@DTYPES
+def test_the_way_back_is_that_of_one_step_again_and_again(offsets, cells, dtype, device, rng):
+    """All gradients of the way through time, derived by hand, against the steps left to autograd."""
+    arrays = sequence(rng, offsets, dtype, cells)
+    g = rng.standard_normal((2, 2, sum(map(len, cells)), 2)).astype(dtype)
+    results = []
+    for f, where in ((recurrent.lstm, device), (recurrent.lstm_step_by_step, "cpu")):
+        leaves = [sg.tensor(x, requires_grad=True, device=where) for x in arrays]
+        f(*leaves, cells, offsets).backward(sg.tensor(g, device=where))
+        results.append([leaf.grad.numpy() for leaf in leaves])
     for mine, simple in zip(*results):
+        assert mine.dtype == dtype
         np.testing.assert_allclose(mine, simple, rtol=1e-4 if dtype == np.float32 else 1e-11, atol=1e-5)
 
 
+@EVERY_CELLS
 @OFFSETS
-def test_all_steps_backwards_and_again(offsets, rng):
+def test_all_steps_backwards_and_again(offsets, cells, rng):
     def f(*arrays):
-        return recurrent.lstm(*arrays, offsets)
+        return recurrent.lstm(*arrays, cells, offsets)
 
-    assert sg.gradcheck(f, *sequence(rng, offsets, steps=3))
-    assert sg.gradgradcheck(f, *sequence(rng, offsets, steps=2, n=1, length=2))
+    arrays = sequence(rng, offsets, cells=cells, n=1, hidden=1)
+    assert sg.gradcheck(f, *arrays)
+    assert sg.gradgradcheck(f, *arrays)
+
+
+def test_a_third_derivative(rng):
+    """Of a state by an input, thrice, against differences of the second."""
+    arrays = sequence(rng, (0,), cells=[range(1)] * 2, n=1, length=1, hidden=1)
+
+    def second(x):
+        (first,) = sg.grad(recurrent.lstm(x, *arrays[1:])[0, 0, -1, 0], [x], create_graph=True)
+        (again,) = sg.grad(first[1, 0, 0], [x], create_graph=True)
+        return again[1, 0, 0]
+
+    assert sg.gradcheck(second, arrays[0])
 
 
 def test_the_gradient_of_one_state_alone(rng):
     """A loss that reads only the last c, and one that reads only the first h."""
-    for t, part in ((-1, 1), (0, 0)):
-        assert sg.gradcheck(lambda *a, t=t, part=part: recurrent.lstm(*a)[t, part], *sequence(rng, (0,)))
+    for place, part in ((-1, 1), (0, 0)):
+        assert sg.gradcheck(lambda *a, place=place, part=part: recurrent.lstm(*a)[part, :, place], *sequence(rng, (0,)))
 
 
 def test_no_images_are_no_trouble(rng):
     arrays = [sg.tensor(x, requires_grad=True) for x in sequence(rng, (-1, 0), n=0)]
-    states = recurrent.lstm(*arrays, (-1, 0))
-    assert states.shape == (4, 2, 0, 3, 2)
+    states = recurrent.lstm(*arrays, CELLS["all"], (-1, 0))
+    assert states.shape == (2, 2, 12, 0)
     states.backward(states.data)
     assert not arrays[1].grad.numpy().any()
 
 
 def test_what_does_not_fit_is_named(rng):
     x, weight, state = sequence(rng, (0,))
-    for wrong in ((x[:0], weight, state), (x[..., :-1], weight, state), (x, weight[:, :1], state)):
-        with pytest.raises(ValueError, match=r"lstm: expected x \(T ≥ 1, N, L, 4H\), weight \(4H, 1·H\)"):
-            recurrent.lstm(*wrong)
+    too_few = {"cells": [range(3)]}
+    for *wrong, cells in (
+        (x[:, :0], weight, state, {}),
+        (x[:-1], weight, state, {}),
+        (x, weight[:, :1], state, {}),
+        (x, weight, state, too_few),
+    ):
+        with pytest.raises(ValueError, match=r"lstm: expected x \(4H, M ≥ 1, N\), weight \(4H, 1·H\)"):
+            recurrent.lstm(*wrong, **cells)
+    with pytest.raises(ValueError, match="cells at work: expected ranges within a line of 3, got range\\(1, 4\\)"):
+        recurrent.lstm(x, weight, state, [range(1, 4)] * 4)
 
 
 @pytest.mark.equation("7.4")
 def test_the_cell_state_keeps_what_the_forget_gates_let_through(rng):
     """∂c_T/∂c₀ with the gates held: the product of the forget gates, 0.5^50 for closed ones, 0.99^50 for open ones."""
     for bias, kept in ((0.0, 0.5**50), (math.log(99), 0.99**50)):
-        x = rng.standard_normal((50, 1, 1, 12))
-        x[..., 3:6] = bias
-        start = sg.tensor(rng.standard_normal((2, 1, 1, 3)), requires_grad=True)
-        g = np.zeros((50, 2, 1, 1, 3))
-        g[-1, 1] = rng.standard_normal(3)
+        x = rng.standard_normal((12, 50, 1))
+        x[3:6] = bias
+        start = sg.tensor(rng.standard_normal((2, 3, 1, 1)), requires_grad=True)
+        g = np.zeros((2, 3, 50, 1))
+        g[1, :, -1] = rng.standard_normal((3, 1))
         recurrent.lstm(x, np.zeros((12, 3)), start).backward(g)  # no recurrent weight: the gates hear the input alone
-        np.testing.assert_allclose(start.grad.numpy()[1, 0, 0], kept * g[-1, 1, 0, 0], rtol=1e-9)
+        np.testing.assert_allclose(start.grad.numpy()[1, :, 0, 0], kept * g[1, :, -1, 0], rtol=1e-9)
 
 
 # -------------------------------------------------------------------------------------------------------------- layers
@@ -279,16 +330,19 @@ def test_a_flag_is_remembered_over_many_steps(rng):
 # ------------------------------------------------------------------------------------------- wrong steps are noticed
 right = recurrent._step_back
 WRONG = {
-    "c′ is read once": lambda h, c, gates, old, new: right(0 * h, c, gates, old, new),
-    "the output gate is left out of Eq. 7.5": lambda h, c, gates, old, new: (
-        right(h, c, gates, old, new)[0],
-        right(h, c, F.concatenate([gates[..., :-2], 0 * gates[..., -2:] + 9], -1), old, new)[1],
+    "c′ is read once": lambda h, c, gates, old, new, axis: right(0 * h, c, gates, old, new, axis),
+    "the output gate is left out of Eq. 7.5": lambda h, c, gates, old, new, axis: (
+        right(h, c, gates, old, new, axis)[0],
+        right(h, c, F.concatenate([*F.split(gates, 4, axis)[:3], 0 * h + 9], axis), old, new, axis)[1],
     ),
-    "i and f exchanged": lambda h, c, gates, old, new: (
-        F.concatenate([F.split(right(h, c, gates, old, new)[0], 4, -1)[k] for k in (1, 0, 2, 3)], -1),
-        right(h, c, gates, old, new)[1],
+    "i and f exchanged": lambda h, c, gates, old, new, axis: (
+        F.concatenate([F.split(right(h, c, gates, old, new, axis)[0], 4, axis)[k] for k in (1, 0, 2, 3)], axis),
+        right(h, c, gates, old, new, axis)[1],
     ),
-    "nothing is carried to the step before": lambda h, c, gates, old, new: (right(h, c, gates, old, new)[0], 0 * c),
+    "nothing is carried to the step before": lambda h, c, gates, old, new, axis: (
+        right(h, c, gates, old, new, axis)[0],
+        0 * c,
+    ),
 }
 
 

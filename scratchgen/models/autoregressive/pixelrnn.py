@@ -2,8 +2,8 @@
 
     image ─ 7×7 masked ─ [LSTM layer ─ 1×1 ─ +]× layers ─ 1×1 ─ 1×1 ─ logits
 
-Between the first convolution and the logits a map is (rows, N, columns, features): rows first, since the Row LSTM goes
-from row to row, and features last, so that each step is one product of matrices.
+Between the first convolution and the logits a map is (features, rows, columns, N): features first and images last, so
+that the pixels of a line lie together, and each step is one product of matrices and a few long additions.
 
 Images are drawn for the price of about one pass: the states of the row above and of the pixels to the left are
 remembered, and a new pixel is one step of each LSTM (Eq. 7.17), not a new image of them.
@@ -13,7 +13,7 @@ A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, *Pixel Recurrent Neural Networ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,63 +21,82 @@ import numpy as np
 from ... import functional as F
 from ... import nn
 from ...autograd import Tensor, primitive
-from ...nn.recurrent import lstm, lstm_step, neighbours, open_forget_gate, project
+from ...nn.recurrent import lstm, lstm_step, neighbours, open_forget_gate, pointwise
 from .cache import Memory, Run, count_live, on_images
 from .model import Autoregressive
 
 __all__ = [
-    "DiagonalBiLSTM", "DiagonalMemory", "LineLSTM", "LineMemory", "PixelRNN", "RowLSTM", "multiplications",
-    "on_diagonals", "on_rows", "shift_down", "skew", "unskew",
+    "DiagonalBiLSTM", "DiagonalMemory", "LineLSTM", "LineMemory", "PixelRNN", "RowLSTM", "diagonals",
+    "multiplications", "on_diagonals", "on_rows", "shift_down", "skew", "unskew",
 ]  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------------- the skewed map
+def diagonals(rows: int, columns: int) -> list[range]:
+    """The rows r that have a pixel (r, t − r) on the diagonal t.  Eq. 7.12 (derivations/07-recurrent.md#eq-7-12)"""
+    return [range(max(0, t - columns + 1), min(t + 1, rows)) for t in range(rows + columns - 1)]
+
+
 @primitive
 def skew(x: Any) -> Any:
-    """y[t, n, r] = x[r, n, t − r], 0 where t − r is no column: each row one place further right than the one above.
+    """The pixels of an image in the order of its diagonals: those with r + c = 0, then those with r + c = 1, …
 
-    Eq. 7.12 (derivations/07-recurrent.md#eq-7-12). x (rows, N, columns, C) → its diagonals (rows + columns − 1, N,
-    rows, C).
+    Eq. 7.12 (derivations/07-recurrent.md#eq-7-12). x (C, rows, columns, N) → (C, rows · columns, N).
     """
-    rows, n, columns, channels = x.shape
-    y = np.zeros_like(x, shape=(rows + columns - 1, n, rows, channels), order="C")
-    for r in range(rows):
-        y[r : r + columns, :, r] = x[r].swapaxes(0, 1)
+    channels, rows, columns, n = x.shape
+    y, x = np.empty_like(x, shape=(channels, rows * columns, n), order="C"), x.reshape(channels, rows * columns, n)
+    for one_after_the_other, apart in _on_diagonals(rows, columns):
+        y[:, one_after_the_other] = x[:, apart]
     return y
 
 
 @primitive
-def unskew(y: Any) -> Any:
-    """x[r, n, c] = y[r + c, n, r]: the inverse of `skew`, and its transpose.
+def unskew(y: Any, columns: int) -> Any:
+    """The inverse of `skew`, and its transpose: (C, rows · columns, N) → (C, rows, columns, N).
 
-    Eq. 7.12 (derivations/07-recurrent.md#eq-7-12). y (rows + columns − 1, N, rows, C) → (rows, N, columns, C).
-    """
-    diagonals, n, rows, channels = y.shape
-    x = np.empty_like(y, shape=(rows, n, diagonals - rows + 1, channels), order="C")
-    for r in range(rows):
-        x[r] = y[r : r + x.shape[2], :, r].swapaxes(0, 1)
-    return x
+    Eq. 7.12 (derivations/07-recurrent.md#eq-7-12)"""
+    channels, pixels, n = y.shape
+    x = np.empty_like(y, order="C")
+    for one_after_the_other, apart in _on_diagonals(pixels // columns, columns):
+        x[:, apart] = y[:, one_after_the_other]
+    return x.reshape(channels, pixels // columns, columns, n)
 
 
-skew.vjp(x=lambda g: unskew(g))
+skew.vjp(x=lambda g, x_shape: unskew(g, x_shape[2]))
 unskew.vjp(y=lambda g: skew(g))
+
+
+def _on_diagonals(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+    """Where the pixels of each diagonal stand: in order; and in the image with its rows end to end, where one row down
+    and one column to the left is `columns` − 1 further."""
+    end = 0
+    for t, line in enumerate(diagonals(rows, columns)):
+        first, last = (t + r * (columns - 1) for r in (line[0], line[-1]))
+        yield slice(end, end := end + len(line)), slice(first, last + 1, max(1, columns - 1))
 
 
 def shift_down(x: Any) -> Any:
     """Each row gets what the row above had, the first row zeros.  Eq. 7.14 (derivations/07-recurrent.md#eq-7-14)"""
-    return F.pad(x[:-1], ((1, 0), (0, 0), (0, 0), (0, 0)))
+    return F.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
 
 
 # ------------------------------------------------------------------------------------------------------- LSTM layers
 class LineLSTM(nn.Module):
-    """An LSTM that takes a whole line of L pixels at a time: (T, N, L, features) → h (T, N, L, hidden).
+    """An LSTM that takes a whole line of pixels at a time.  Eq. 7.10 (derivations/07-recurrent.md#eq-7-10)
 
-    Eq. 7.10 (derivations/07-recurrent.md#eq-7-10). Two convolutions along the line feed the gates: one reads the input
-    at the offsets `inputs`, for all lines at once; the other the states of the line before at the offsets `states`.
+    Two convolutions along the line feed the gates: one reads the input at the offsets `inputs`, for all lines at once;
+    the other the states of the line before at the offsets `states`. What its cells hold in the beginning is learned for
+    a line of `length` of them, and else zeros.
     """
 
     def __init__(
-        self, features: int, hidden: int, inputs: tuple[int, ...], states: tuple[int, ...], rng: Any = None
+        self,
+        features: int,
+        hidden: int,
+        inputs: tuple[int, ...],
+        states: tuple[int, ...],
+        rng: Any = None,
+        length: int | None = None,
     ) -> None:
         self.inputs, self.states = inputs, states
         rng = nn.init.generator(rng)
@@ -85,46 +104,54 @@ class LineLSTM(nn.Module):
         self.weight_hh = nn.Parameter(nn.init.glorot_uniform((4 * hidden, len(states) * hidden), rng))
         self.bias = nn.Parameter(np.zeros(4 * hidden, np.float32))
         open_forget_gate(self.bias)
+        self.start = None if length is None else nn.Parameter(np.zeros((2, hidden, length, 1), np.float32))
 
-    def forward(self, lines: Any) -> Tensor:
-        _, n, length, _ = lines.shape
-        gates = project(neighbours(lines, self.inputs), self.weight_ih, self.bias)
-        nothing = np.zeros_like(self.bias.data, shape=(2, n, length, self.weight_hh.shape[0] // 4), order="C")
-        return lstm(gates, self.weight_hh, nothing, self.states)[:, 0]
+    def forward(self, x: Any, cells: Sequence[range]) -> Tensor:
+        """What is read (K · features, M, N), in the order of the lines, and which cells of each there are → h
+        (hidden, M, N)."""
+        shape = (2, len(self.bias) // 4, max(line.stop for line in cells), x.shape[2])
+        nothing = np.zeros_like(self.bias.data, shape=shape, order="C")
+        start = nothing if self.start is None else nothing + self.start
+        return lstm(pointwise(x, self.weight_ih, self.bias), self.weight_hh, start, cells, self.states)[0]
 
 
 class RowLSTM(nn.Module):
     """From row to row, each state sees three states of the row above: a triangle that grows upwards.
 
     Eqs. 7.10 and 7.11 (derivations/07-recurrent.md#eq-7-10). Of its own row it reads the pixel's feature and the one to
-    the left (a 3×1 convolution of type B). (rows, N, columns, features) → (rows, N, columns, hidden).
+    the left (a 3×1 convolution of type B). (features, rows, columns, N) → (hidden, rows, columns, N).
     """
 
     def __init__(self, features: int, hidden: int, rng: Any = None) -> None:
         self.down = LineLSTM(features, hidden, (-1, 0), (-1, 0, 1), rng)
 
     def forward(self, x: Any) -> Tensor:
-        return self.down(x)
+        _, rows, columns, n = x.shape
+        read = neighbours(x, self.down.inputs)
+        h = self.down(read.reshape((len(read), rows * columns, n)), [range(columns)] * rows)
+        return h.reshape((len(h), rows, columns, n))
 
     def memory(self, n: int, rows: int, columns: int) -> LineMemory:
         """What it remembers while n images are drawn."""
-        return LineMemory(self.down, on_rows, [0.0] * rows, n, columns)
+        return LineMemory(self.down, on_rows, n, rows, columns)
 
 
 class DiagonalBiLSTM(nn.Module):
     """From diagonal to diagonal, each state sees the states to its left and above; and a second LSTM the mirror image.
 
     Eqs. 7.13 and 7.14 (derivations/07-recurrent.md#eq-7-13). The mirrored map has seen pixels to the right, so a pixel
-    may have it from the row above only: it is shifted down. (rows, N, columns, features) → (rows, N, columns, hidden).
+    may have it from the row above only: it is shifted down. (features, rows, columns, N) → (hidden, rows, columns, N).
     """
 
-    def __init__(self, features: int, hidden: int, rng: Any = None) -> None:
-        self.right = LineLSTM(features, hidden, (0,), (-1, 0), rng)
-        self.left = LineLSTM(features, hidden, (0,), (-1, 0), rng)
+    def __init__(self, features: int, hidden: int, rows: int, rng: Any = None) -> None:
+        self.right = LineLSTM(features, hidden, (0,), (-1, 0), rng, rows)
+        self.left = LineLSTM(features, hidden, (0,), (-1, 0), rng, rows)
 
     def forward(self, x: Any) -> Tensor:
-        rightwards = unskew(self.right(skew(x)))
-        leftwards = F.flip(unskew(self.left(skew(F.flip(x, 2)))), 2)
+        _, rows, columns, _ = x.shape
+        cells = diagonals(rows, columns)
+        rightwards = unskew(self.right(skew(x), cells), columns)
+        leftwards = F.flip(unskew(self.left(skew(F.flip(x, 2)), cells), columns), 2)
         return rightwards + shift_down(leftwards)
 
     def memory(self, n: int, rows: int, columns: int) -> DiagonalMemory:
@@ -133,10 +160,10 @@ class DiagonalBiLSTM(nn.Module):
 
 
 class Pointwise(nn.Linear):
-    """A 1×1 convolution, for maps with their features last.  Eq. 0.61 (derivations/00-autograd.md#eq-0-61)"""
+    """A 1×1 convolution, for maps with their features first.  Eq. 0.61 (derivations/00-autograd.md#eq-0-61)"""
 
     def forward(self, x: Any) -> Any:
-        return project(x, self.weight, self.bias)
+        return pointwise(x, self.weight, self.bias)
 
 
 # -------------------------------------------------------------------------------------------------- pixel by pixel
@@ -152,32 +179,22 @@ def on_diagonals(offset: int) -> tuple[int, int]:
     return offset, -1 - offset
 
 
-def in_the_corner(line: LineLSTM, rows: int) -> list[Any]:
-    """The states (2, 1, hidden) to the left of the first pixel of each row, where lines are diagonals.
-
-    They are the same for all images: no input is read in the corner of the skewed map, but the bias speaks there.
-    Eq. 7.17 (derivations/07-recurrent.md#eq-7-17)
-    """
-    bias, weight = line.bias.data, line.weight_hh.data
-    nothing = np.zeros_like(bias, shape=(2, 1, rows, len(weight) // 4), order="C")
-    states = lstm(np.zeros_like(bias, shape=(rows, 1, rows, len(bias)), order="C") + bias, weight, nothing, line.states)
-    return [nothing[:, :, 0], *(states[r - 1, :, :, r] for r in range(1, rows))]
-
-
 class LineMemory:
     """The states of a `LineLSTM` in the row being drawn and in the one above.  Eq. 7.17
     (derivations/07-recurrent.md#eq-7-17)
 
-    `place` says where a step hears the states of the line before, `beyond` what they are to the left of each row.
+    `place` says where a step hears the states of the line before.
     """
 
     def __init__(
-        self, line: LineLSTM, place: Callable[[int], tuple[int, int]], beyond: list[Any], n: int, columns: int
+        self, line: LineLSTM, place: Callable[[int], tuple[int, int]], n: int, rows: int, columns: int
     ) -> None:
         self.inputs, self.heard, self.cell = line.inputs, [place(offset) for offset in line.states], place(0)
         self.bias = line.bias.data
         self.matrix = np.concatenate([line.weight_ih.data, line.weight_hh.data], axis=1).T
-        self.beyond = iter(beyond)
+        # To the left of each row: the state with which its cell begins, where lines are diagonals.
+        start = line.start
+        self.beyond = iter([0.0 if start is None else start.data[:, None, :, r, 0] for r in range(rows)])
         hidden, features = len(self.bias) // 4, line.weight_ih.shape[1] // len(line.inputs)
         # The input in its own row, and h and c in rows 0, its own, and −1: with a column beyond either end.
         self.row = np.zeros_like(self.bias, shape=(n, columns + 2, features), order="C")
@@ -209,9 +226,7 @@ class DiagonalMemory:
     """
 
     def __init__(self, layer: DiagonalBiLSTM, n: int, rows: int, columns: int) -> None:
-        self.right, self.left = (
-            LineMemory(line, on_diagonals, in_the_corner(line, rows), n, columns) for line in (layer.right, layer.left)
-        )
+        self.right, self.left = (LineMemory(line, on_diagonals, n, rows, columns) for line in (layer.right, layer.left))
         self.columns = columns
 
     def begin_row(self) -> None:
@@ -226,9 +241,6 @@ class DiagonalMemory:
             for mirrored in range(self.columns):
                 self.left.pixel(self.right.row[:, self.columns - mirrored], mirrored)
         return y
-
-
-KINDS = {"row": RowLSTM, "diagonal": DiagonalBiLSTM}
 
 
 # --------------------------------------------------------------------------------------------------------- the model
@@ -250,7 +262,7 @@ class PixelRNN(Autoregressive):
         rng: Any = None,
     ) -> None:
         super().__init__(shape, levels)
-        if kind not in KINDS:
+        if kind not in ("row", "diagonal"):
             raise ValueError(f"PixelRNN: kind is {kind!r}, expected 'row' or 'diagonal'")
         if len(shape) != 3 or shape[0] != 1:
             raise ValueError(f"PixelRNN: expected a shape (1, height, width), got {tuple(shape)}; make the images grey")
@@ -259,7 +271,12 @@ class PixelRNN(Autoregressive):
         # Beyond the edge: without it no feature tells the row below of a row's last pixel (Eq. 7.15).
         self.spare_columns = 1 if kind == "diagonal" else 0
         self.first = nn.MaskedConv2d("A", 1, features, 7, rng=rng)
-        self.lstms: Any = nn.ModuleList([KINDS[kind](features, hidden, rng) for _ in range(layers)])
+        self.lstms: Any = nn.ModuleList(
+            [
+                RowLSTM(features, hidden, rng) if kind == "row" else DiagonalBiLSTM(features, hidden, shape[1], rng)
+                for _ in range(layers)
+            ]
+        )
         self.back: Any = nn.ModuleList([Pointwise(hidden, features, rng=rng) for _ in range(layers)])
         self.head = Pointwise(features, features, init=nn.init.he_normal, rng=rng)
         self.output = Pointwise(features, 1 if levels == 2 else levels, rng=rng)
@@ -272,9 +289,9 @@ class PixelRNN(Autoregressive):
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         """As `Autoregressive.logits`.  Eq. 7.16 (derivations/07-recurrent.md#eq-7-16)"""
         y = self.first(F.pad(x, ((0, 0), (0, 0), (0, 0), (0, self.spare_columns))))
-        y = self.recur(F.transpose(y, (2, 0, 3, 1)), on_images)  # rows first, features last
+        y = self.recur(F.transpose(y, (1, 2, 3, 0)), on_images)  # features first, images last
         y = self.read_out(y[:, :, : self.shape[2]], on_images)
-        y = F.transpose(y, (1, 3, 0, 2))  # N, levels, rows, columns
+        y = F.transpose(y, (3, 0, 1, 2))
         return y if self.levels == 2 else y.reshape((len(x), self.levels, *self.shape))
 
     def recur(self, y: Any, run: Run) -> Any:
@@ -318,12 +335,8 @@ def multiplications(model: PixelRNN, n: int = 1) -> tuple[int, int]:
     _, height, width = model.shape
     pixels, places = height * width, height * (width + model.spare_columns)
     lines = [line for line in model.modules() if isinstance(line, LineLSTM)]
-    states = sum(line.weight_hh.size for line in lines)
-    layers = states + sum(line.weight_ih.size for line in lines)
+    layers = sum(line.weight_ih.size + line.weight_hh.size for line in lines)
     others = model.first.weight.shape[0] * len(model.first.taps) + sum(back.weight.size for back in model.back)
     read_out = model.head.weight.size + model.output.weight.size
     an_image = places * (layers + others) + pixels * read_out
-    if not any(isinstance(layer, DiagonalBiLSTM) for layer in model.lstms):
-        return n * pixels * an_image, n * an_image
-    in_corners = height * (height - 1) * layers  # a pass goes through them, a scan finds the states there beforehand
-    return n * pixels * (an_image + in_corners), n * an_image + height * height * states
+    return n * pixels * an_image, n * an_image
