@@ -32,11 +32,13 @@ def lstm_step(gates: Any, c: Any, axis: int = -1) -> Any:
     Source: S. Hochreiter, J. Schmidhuber, *Long short-term memory*, Neural Computation 9, 1997; the forget gate:
     F. Gers, J. Schmidhuber, F. Cummins, 2000.
     """
-    i, f, candidate, o = _activated(gates, axis)
-    state = np.empty_like(c, shape=(2, *c.shape), order="C")
-    state[1] = f * c + i * candidate
-    state[0] = o * np.tanh(state[1])
-    return state
+    return np.stack(_step(_activated(gates, axis), c))
+
+
+def _step(activated: list[Any], c: Any) -> list[Any]:
+    i, f, candidate, o = activated
+    c = f * c + i * candidate
+    return [o * F.tanh(c), c]
 
 
 def _activated(gates: Any, axis: int) -> list[Any]:
@@ -44,14 +46,19 @@ def _activated(gates: Any, axis: int) -> list[Any]:
 
     Eq. 7.2 (derivations/07-recurrent.md#eq-7-2)"""
     i, f, candidate, o = F.split(gates, 4, axis)
-    return [F.sigmoid(i), F.sigmoid(f), F.tanh(candidate), F.sigmoid(o)]
+    return [_open(i), _open(f), F.tanh(candidate), _open(o)]
 
 
-def _step_back(h_bar: Any, c_bar: Any, gates: Any, c: Any, c_new: Any, axis: int) -> tuple[Any, Any]:
+def _open(a: Any) -> Any:
+    """σ(a) = ½ + ½ tanh ½a: quicker than with an exponential, and off by a rounding of ½ at most."""
+    return 0.5 + 0.5 * F.tanh(0.5 * a)
+
+
+def _step_back(h_bar: Any, c_bar: Any, activated: list[Any], c: Any, c_new: Any, axis: int) -> tuple[Any, Any]:
     """From the gradients of h′ and c′ to those of the gates and of c.
 
     Eqs. 7.5–7.7 (derivations/07-recurrent.md#eq-7-5)"""
-    i, f, candidate, o = _activated(gates, axis)
+    i, f, candidate, o = activated
     seen = F.tanh(c_new)
     c_bar = c_bar + h_bar * o * (1 - seen * seen)  # Eq. 7.5: c′ is read twice, by h′ and by the next step
     gates_bar = F.concatenate(  # Eq. 7.6
@@ -67,85 +74,97 @@ def _step_back(h_bar: Any, c_bar: Any, gates: Any, c: Any, c_new: Any, axis: int
 
 
 lstm_step.vjp(
-    gates=lambda g, gates, c, axis, out: _step_back(g[0], g[1], gates, c, out[1], axis)[0],
-    c=lambda g, gates, c, axis, out: _step_back(g[0], g[1], gates, c, out[1], axis)[1],
+    gates=lambda g, gates, c, axis, out: _step_back(g[0], g[1], _activated(gates, axis), c, out[1], axis)[0],
+    c=lambda g, gates, c, axis, out: _step_back(g[0], g[1], _activated(gates, axis), c, out[1], axis)[1],
 )
 
 
 # --------------------------------------------------------------------------------------------------------- all steps
-def lstm(x: Any, weight: Any, state: Any, cells: Sequence[range] | None = None, offsets: Sequence[int] = (0,)) -> Any:
+def lstm(
+    x: Any, weight: Any, bias: Any, state: Any, cells: Sequence[range] | None = None, offsets: Sequence[int] = (0,)
+) -> Any:
     """A line of L cells. At step t those in `cells[t]` hear their neighbours and renew their states; others keep them:
 
-        hₜ[l], cₜ[l] = lstm_step(xₜ[l] + Σ_δ W_δ hₜ₋₁[l + δ], cₜ₋₁[l])
+        hₜ[l], cₜ[l] = lstm_step(b + W xₜ[l] + Σ_δ U_δ hₜ₋₁[l + δ], cₜ₋₁[l])
 
-    Eq. 7.10 (derivations/07-recurrent.md#eq-7-10). Features come first. x (4H, M, N) is what the input says to the
-    gates of the cells at work, step after step, M in all; weight (4H, K·H) has a block for each of the K offsets δ, and
-    beyond the ends of the line there are zeros; state (2, H, L, N) holds the h and c that the cells begin with → their
+    Eq. 7.10 (derivations/07-recurrent.md#eq-7-10). Features come first. x (C, M, N) is the input of the cells at work,
+    step after step, M in all; weight (4H, C + K·H) is W, and beside it a U for each of the K offsets δ; bias (4H).
+    Beyond the ends of the line there are zeros. state (2, H, L, N) holds the h and c that the cells begin with → their
     new states (2, H, M, N). If `cells` is None, all L work at every step. Raises `ValueError` for no cells at work, for
     cells that are not in the line, and for shapes that do not fit together.
     """
     _, hidden, length, n = state.shape
     if cells is None:
         cells = [range(length)] * (x.shape[1] // max(length, 1))
-    work = sum(map(len, cells))
-    if not work or x.shape != (4 * hidden, work, n) or weight.shape != (4 * hidden, len(offsets) * hidden):
+    work, read = sum(map(len, cells)), len(x) + len(offsets) * hidden
+    if not work or x.shape[1:] != (work, n) or weight.shape != (4 * hidden, read) or bias.shape != (4 * hidden,):
         raise ValueError(
-            f"lstm: expected x (4H, M ≥ 1, N), weight (4H, {len(offsets)}·H) and state (2, H, L, N), "
-            f"got {x.shape}, {weight.shape} and {state.shape}, with M = {work} cells at work"
+            f"lstm: expected x (C, M ≥ 1, N), weight (4H, C + {len(offsets)}·H), bias (4H) and state (2, H, L, N), "
+            f"got {x.shape}, {weight.shape}, {bias.shape} and {state.shape}, with M = {work} cells at work"
         )
     for line in cells:
         if not 0 <= line.start <= line.stop <= length or line.step != 1:
             raise ValueError(f"lstm: cells at work: expected ranges within a line of {length}, got {line}")
     # All that is differentiable in one argument: then one way back through time finds all gradients, not one each.
-    return _lstm(_packed(x, weight, state), [x.shape, weight.shape, state.shape], cells, offsets)
+    parts = x, weight, bias, state
+    return _lstm(_packed(*parts), [part.shape for part in parts], cells, offsets, [])
 
 
-def lstm_step_by_step(x: Any, weight: Any, state: Any, cells: Sequence[range], offsets: Sequence[int]) -> Any:
+def lstm_step_by_step(
+    x: Any, weight: Any, bias: Any, state: Any, cells: Sequence[range], offsets: Sequence[int]
+) -> Any:
     """`lstm` as it is meant, with the way back left to autograd.  Eq. 7.10 (derivations/07-recurrent.md#eq-7-10)"""
     states, line = [], _with_room(state, offsets)
     for here, there in _places(cells, offsets):
-        gates = x[:, here] + pointwise(_heard(line[0], there, offsets), weight)
+        gates = pointwise(F.concatenate([x[:, here], *_near(line[0], there, offsets)]), weight, bias)
         states.append(lstm_step(gates, line[1][:, there], 0))
         line = F.concatenate([line[:, :, : there.start], states[-1], line[:, :, there.stop :]], 2)
     return F.concatenate(states, 2)
 
 
 @primitive
-def _lstm(packed: Any, shapes: Any, cells: Any, offsets: Any) -> Any:
-    x, weight, state = _unpacked(packed, shapes)
-    states, line = np.empty_like(x, shape=(2, len(x) // 4, *x.shape[1:]), order="C"), _with_room(state, offsets)
+def _lstm(packed: Any, shapes: Any, cells: Any, offsets: Any, memory: list[Any]) -> Any:
+    """The steps; `memory` is given what the way back will ask for: what was read, the activated gates, the c before."""
+    x, weight, bias, state = _unpacked(packed, shapes)
+    line, hidden, many = _with_room(state, offsets), state.shape[1], x.shape[1:]
+    read, activated, before, states = (
+        np.empty_like(x, shape=(*sizes, *many), order="C")
+        for sizes in ((weight.shape[1],), (4, hidden), (hidden,), (2, hidden))
+    )
+    read[: len(x)] = x
     for here, there in _places(cells, offsets):
-        gates = pointwise(_heard(line[0], there, offsets), weight)
-        gates += x[:, here]
-        states[:, :, here] = line[:, :, there] = lstm_step(gates, line[1][:, there], 0)
+        read[len(x) :, here] = np.concatenate(_near(line[0], there, offsets))
+        before[:, here] = line[1][:, there]
+        new = _activated(pointwise(read[:, here], weight, bias), 0)
+        for k, values in enumerate(new):
+            activated[k][:, here] = values
+        for k, values in enumerate(_step(new, line[1][:, there])):
+            states[k][:, here] = line[k][:, there] = values
+    memory[:] = read, activated, before
     return states
 
 
-def _lstm_rule(g: Any, packed: Any, shapes: Any, cells: Any, offsets: Any, out: Any) -> Any:
+def _lstm_rule(g: Any, packed: Any, shapes: Any, cells: Any, offsets: Any, memory: list[Any], out: Any) -> Any:
     """Backpropagation through time.  Eqs. 7.5–7.8 (derivations/07-recurrent.md#eq-7-5)"""
-    x, weight, state = _unpacked(packed, shapes)
+    x, weight, bias, state = _unpacked(packed, shapes)
     if isinstance(packed, Tensor):  # what is found is to be differentiated again
-        return grad(lstm_step_by_step(x, weight, state, cells, offsets), packed, g, create_graph=True)
-    hidden, places, line = state.shape[1], _places(cells, offsets), _with_room(state, offsets)
-    heard = np.empty_like(x, shape=(weight.shape[1], *x.shape[1:]), order="C")
-    before = np.empty_like(out[1])
-    for here, there in places:  # what each step began with
-        heard[:, here], before[:, here] = _heard(line[0], there, offsets), line[1][:, there]
-        line[:, :, there] = out[:, :, here]
-    packed_bar = np.empty_like(packed)
-    x_bar, weight_bar, state_bar = _unpacked(packed_bar, shapes)
-    gates, heard = x_bar.reshape(4 * hidden, -1), heard.reshape(len(heard), -1)  # gates are where their gradients go
-    np.matmul(weight, heard, out=gates)  # now that all states are known, one product for all steps
-    x_bar += x
-    line_bar = np.zeros_like(line)  # nothing comes from beyond the last step
-    for here, there in reversed(places):
+        return grad(lstm_step_by_step(x, weight, bias, state, cells, offsets), packed, g, create_graph=True)
+    read, activated, before = memory
+    packed_bar, gates_bar = np.empty_like(packed), np.empty_like(x, shape=(len(weight), *x.shape[1:]), order="C")
+    x_bar, weight_bar, bias_bar, state_bar = _unpacked(packed_bar, shapes)
+    line_bar, hidden = np.zeros_like(_with_room(state, offsets)), state.shape[1]  # nothing comes from beyond the end
+    for here, there in reversed(_places(cells, offsets)):
         bar = g[:, :, here] + line_bar[:, :, there]
-        gates_bar, c_bar = _step_back(bar[0], bar[1], x_bar[:, here], before[:, here], out[1][:, here], 0)
-        x_bar[:, here], line_bar[0][:, there], line_bar[1][:, there] = gates_bar, 0, c_bar
-        heard_bar = pointwise(gates_bar, weight.T)
+        gates = [activated[k][:, here] for k in range(4)]
+        step_bar, c_bar = _step_back(bar[0], bar[1], gates, before[:, here], out[1][:, here], 0)
+        gates_bar[:, here], line_bar[0][:, there], line_bar[1][:, there] = step_bar, 0, c_bar
+        heard_bar = pointwise(step_bar, weight[:, len(x) :].T)
         for k, offset in enumerate(offsets):
             line_bar[0][:, _moved(there, offset)] += heard_bar[k * hidden : (k + 1) * hidden]
-    np.matmul(gates, heard.T, out=weight_bar)  # Eq. 7.8
+    gates_bar = gates_bar.reshape(len(weight), -1)
+    np.matmul(weight[:, : len(x)].T, gates_bar, out=x_bar.reshape(len(x), -1))
+    np.matmul(gates_bar, read.reshape(len(read), -1).T, out=weight_bar)  # Eq. 7.8
+    np.sum(gates_bar, 1, out=bias_bar)
     state_bar[...] = line_bar[:, :, _reach(offsets) : _reach(offsets) + state.shape[2]]
     return packed_bar
 
@@ -169,9 +188,9 @@ def _with_room(line: Any, offsets: Sequence[int]) -> Any:
     return F.pad(line, (*[(0, 0)] * (line.ndim - 2), (room, room), (0, 0)))
 
 
-def _heard(line: Any, there: slice, offsets: Sequence[int]) -> Any:
-    """What stands at each offset from these cells, one below the other."""
-    return F.concatenate([line[..., _moved(there, offset), :] for offset in offsets])
+def _near(line: Any, there: slice, offsets: Sequence[int]) -> list[Any]:
+    """What stands at each of the offsets from these cells."""
+    return [line[..., _moved(there, offset), :] for offset in offsets]
 
 
 def _moved(there: slice, offset: int) -> slice:
@@ -196,7 +215,7 @@ def neighbours(x: Any, offsets: Sequence[int]) -> Any:
     lines: Eq. 7.10 (derivations/07-recurrent.md#eq-7-10).
     """
     room = _reach(offsets)
-    return _heard(_with_room(x, offsets), slice(room, room + x.shape[2]), offsets)
+    return F.concatenate(_near(_with_room(x, offsets), slice(room, room + x.shape[2]), offsets))
 
 
 def _packed(*parts: Any) -> Any:
@@ -266,8 +285,8 @@ class LSTM(Module):
         x = F.transpose(x, (2, 1, 0) if self.batch_first else (2, 0, 1))  # features first
         parts = state or _zeros(2, (1, x.shape[2]), self.weight_hh_l0)
         first = F.stack([F.transpose(part, (2, 0, 1)) for part in parts])
-        gates = pointwise(x, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
-        states = lstm(gates, self.weight_hh_l0, first)
+        weight = F.concatenate([self.weight_ih_l0, self.weight_hh_l0], 1)
+        states = lstm(x, weight, self.bias_ih_l0 + self.bias_hh_l0, first)
         last = F.transpose(states[:, :, -1:], (0, 2, 3, 1))
         return F.transpose(states[0], (2, 1, 0) if self.batch_first else (1, 2, 0)), (last[0], last[1])
 

@@ -31,7 +31,7 @@ def lstm_in_numbers(gates, c):
     return h_new, c_new
 
 
-def line_in_numbers(x, weight, state, cells, offsets):
+def line_in_numbers(x, weight, bias, state, cells, offsets):
     """Eq. 7.10, cell by cell of each image: the new states of all cells at work."""
     line, states = state.astype(float), np.zeros((2, state.shape[1], *x.shape[1:]))
     nothing = np.zeros(state.shape[1])
@@ -41,7 +41,7 @@ def line_in_numbers(x, weight, state, cells, offsets):
         for cell in work:
             for image in range(x.shape[2]):
                 near = [before[0, :, cell + k, image] if 0 <= cell + k < state.shape[2] else nothing for k in offsets]
-                gates = x[:, place, image] + weight @ np.concatenate(near)
+                gates = bias + weight @ np.concatenate([x[:, place, image], *near])
                 new = lstm_in_numbers(gates, before[1, :, cell, image])
                 states[:, :, place, image] = line[:, :, cell, image] = new
             place += 1
@@ -112,8 +112,9 @@ EVERY_CELLS = pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
 
 
 def sequence(rng, offsets, dtype=np.float64, cells=CELLS["all"], n=2, length=3, hidden=2):
-    work = sum(map(len, cells))
-    shapes = (4 * hidden, work, n), (4 * hidden, len(offsets) * hidden), (2, hidden, length, n)
+    work, inputs = sum(map(len, cells)), 3
+    weight = (4 * hidden, inputs + len(offsets) * hidden)
+    shapes = (inputs, work, n), weight, (4 * hidden,), (2, hidden, length, n)
     return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
 
 
@@ -186,18 +187,18 @@ def test_no_images_are_no_trouble(rng):
 
 
 def test_what_does_not_fit_is_named(rng):
-    x, weight, state = sequence(rng, (0,))
-    too_few = {"cells": [range(3)]}
-    for *wrong, cells in (
-        (x[:, :0], weight, state, {}),
-        (x[:-1], weight, state, {}),
-        (x, weight[:, :1], state, {}),
-        (x, weight, state, too_few),
+    x, weight, bias, state = sequence(rng, (0,))
+    for wrong in (
+        (x[:, :0], weight, bias, state),
+        (x[:-1], weight, bias, state),
+        (x, weight[:, :1], bias, state),
+        (x, weight, bias[:1], state),
+        (x, weight, bias, state, [range(3)]),
     ):
-        with pytest.raises(ValueError, match=r"lstm: expected x \(4H, M ≥ 1, N\), weight \(4H, 1·H\)"):
-            recurrent.lstm(*wrong, **cells)
+        with pytest.raises(ValueError, match=r"lstm: expected x \(C, M ≥ 1, N\), weight \(4H, C \+ 1·H\)"):
+            recurrent.lstm(*wrong)
     with pytest.raises(ValueError, match="cells at work: expected ranges within a line of 3, got range\\(1, 4\\)"):
-        recurrent.lstm(x, weight, state, [range(1, 4)] * 4)
+        recurrent.lstm(x, weight, bias, state, [range(1, 4)] * 4)
 
 
 @pytest.mark.equation("7.4")
@@ -209,7 +210,8 @@ def test_the_cell_state_keeps_what_the_forget_gates_let_through(rng):
         start = sg.tensor(rng.standard_normal((2, 3, 1, 1)), requires_grad=True)
         g = np.zeros((2, 3, 50, 1))
         g[1, :, -1] = rng.standard_normal((3, 1))
-        recurrent.lstm(x, np.zeros((12, 3)), start).backward(g)  # no recurrent weight: the gates hear the input alone
+        weight = np.concatenate([np.eye(12), np.zeros((12, 3))], 1)  # the gates hear the input alone
+        recurrent.lstm(x, weight, np.zeros(12), start).backward(g)
         np.testing.assert_allclose(start.grad.numpy()[1, :, 0, 0], kept * g[1, :, -1, 0], rtol=1e-9)
 
 
@@ -333,7 +335,7 @@ WRONG = {
     "c′ is read once": lambda h, c, gates, old, new, axis: right(0 * h, c, gates, old, new, axis),
     "the output gate is left out of Eq. 7.5": lambda h, c, gates, old, new, axis: (
         right(h, c, gates, old, new, axis)[0],
-        right(h, c, F.concatenate([*F.split(gates, 4, axis)[:3], 0 * h + 9], axis), old, new, axis)[1],
+        right(h, c, [*gates[:3], 0 * h + 1], old, new, axis)[1],
     ),
     "i and f exchanged": lambda h, c, gates, old, new, axis: (
         F.concatenate([F.split(right(h, c, gates, old, new, axis)[0], 4, axis)[k] for k in (1, 0, 2, 3)], axis),

@@ -112,7 +112,8 @@ class LineLSTM(nn.Module):
         shape = (2, len(self.bias) // 4, max(line.stop for line in cells), x.shape[2])
         nothing = np.zeros_like(self.bias.data, shape=shape, order="C")
         start = nothing if self.start is None else nothing + self.start
-        return lstm(pointwise(x, self.weight_ih, self.bias), self.weight_hh, start, cells, self.states)[0]
+        weight = F.concatenate([self.weight_ih, self.weight_hh], 1)
+        return lstm(x, weight, self.bias, start, cells, self.states)[0]
 
 
 class RowLSTM(nn.Module):

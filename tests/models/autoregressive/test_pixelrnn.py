@@ -251,8 +251,8 @@ def test_the_row_recurrence_pixel_by_pixel(rng):
 def test_steps_one_after_the_other(kind, steps, rng, monkeypatch):
     """A pass over an H×W image: H steps per Row LSTM; H + W steps in each direction per Diagonal BiLSTM."""
     taken = []
-    step = recurrent.lstm_step
-    monkeypatch.setattr(recurrent, "lstm_step", lambda *args: taken.append(1) or step(*args))
+    step = recurrent._step
+    monkeypatch.setattr(recurrent, "_step", lambda *args: taken.append(1) or step(*args))
     model = PixelRNN((1, 5, 4), kind=kind, hidden=2, layers=3, rng=rng)
     model.log_prob(np.zeros((1, 1, 5, 4), np.float32))
     assert len(taken) == 3 * steps
