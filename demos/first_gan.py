@@ -17,12 +17,11 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from scratchgen import no_grad, optim, plotting, training
+from scratchgen import backend, no_grad, optim, plotting, training
 from scratchgen.evaluation import Card, Parzen, centroids, parzen_score
 from scratchgen.evaluation.parzen import SIGMAS
 from scratchgen.models.adversarial import GAN, MaxoutDiscriminator, MLPGenerator
 
-from .conditional import pixels
 from .options import Images, Options, load_images, start, tell, to
 
 VALIDATION = 1000  # images that choose σ, as in the paper
@@ -118,7 +117,7 @@ def made(config: Config, gan: FirstGAN) -> dict[str, np.ndarray]:
     """Samples of G and of its average, from the same z."""
     z = to(config.device, np.random.default_rng([config.seed, 2]).standard_normal((config.samples, 100), np.float32))
     with no_grad():
-        return {name: pixels(player(*z).data) for name, player in ((G, gan.generator), (MEAN, gan.average))}
+        return {name: backend.to_host(player(*z).data) for name, player in ((G, gan.generator), (MEAN, gan.average))}
 
 
 G, MEAN = "G", "G, averaged weights"

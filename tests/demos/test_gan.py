@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from demos import gan, options, weights
+from demos import first_gan, gan, options, weights
 from scratchgen import plotting
 from scratchgen.models.adversarial import R1
 
@@ -90,3 +90,14 @@ def test_weights_do_not_overwrite_a_checkpoint(tmp_path, capsys):
     with pytest.raises(FileExistsError, match="name another file"):
         gan.main(replace(config, resume=True, export=checkpoint))
     assert checkpoint.read_bytes() == before
+
+
+@pytest.mark.parametrize("ink", [0, 1])
+def test_the_first_gan_is_scored_by_the_images_it_draws(ink):
+    """Its G ends in a sigmoid and its digits have ink from 0 to 1, while all others draw from −1 to 1."""
+    game = first_gan.FirstGAN(4, 2, np.random.default_rng(0))
+    for player in (game.generator, game.average):
+        *_, bias = player.parameters()
+        bias.data[...] = 100 * (2 * ink - 1)
+    drawn = first_gan.made(first_gan.Config(samples=3), game)
+    np.testing.assert_allclose([*drawn.values()], ink, atol=1e-6)
