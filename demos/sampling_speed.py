@@ -88,8 +88,8 @@ def compare_images(make: Callable[[int], MaskedNetwork], config: Config) -> tupl
     """From the same uniform numbers: how many pixels of small images are equal, and how many there are."""
     network = make(7)
     network.to(config.device)
-    plain = copy.copy(network)  # the same weights, with the scan that every model has
-    vars(plain)["scan"] = functools.partial(Autoregressive.scan, plain)
+    plain = copy.copy(network)  # the same weights, drawn in the way that every model knows
+    vars(plain).update({way: functools.partial(getattr(Autoregressive, way), plain) for way in ("scan", "waves")})
     ways = [backend.to_host(m.sample(config.images, np.random.default_rng(config.seed))) for m in (network, plain)]
     return int((ways[0] == ways[1]).sum()), ways[0].size
 

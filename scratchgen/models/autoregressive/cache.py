@@ -14,7 +14,7 @@ to `run` a layer: on whole images (`on_images`), or, by a `Cache`, on the row or
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ import numpy as np
 from ... import nn
 from ...autograd import no_grad
 from .model import Autoregressive
+from .orders import fronts, spaced
 
 __all__ = ["Cache", "MaskedNetwork", "Run", "masked_layers", "multiplications", "on_images"]
 
@@ -86,6 +87,31 @@ class MaskedNetwork(Autoregressive):
                     outputs = self.along_row(row[:, j], at_pixel, cache.run)
                     levels = yield outputs[:, colour] if self.levels == 2 else outputs[:, colour::colours]
                     row[:, j, colour] = levels.astype(row.dtype) / (self.levels - 1)
+
+    def waves(self, levels: Any, condition: Any = None) -> Generator[tuple[slice, Any], None, None]:
+        """As `Autoregressive.waves`: rows are drawn at the same time, each as far behind the one above as must be.
+
+        Eq. 6.13 (derivations/06-gated-pixelcnn.md#eq-6-13). For networks without vertical layers; those see whole rows.
+        """
+        layers = masked_layers(self)
+        if any(layer.vertical for layer in layers):
+            yield from super().waves(levels, condition)
+            return
+        (colours, height, width), like = self.shape, self.like
+        lag = 1 + max(reach_to_the_right(layer) for layer in layers)
+        memories = {layer: FrontMemory(layer, len(levels), height, width, lag) for layer in layers}
+
+        def run(layer: Any, x: Any) -> Any:
+            return memories[layer].pixels(x, t, rows)
+
+        for t, rows in fronts(height, width, lag):
+            x = np.zeros_like(like, shape=(colours, len(rows) * len(levels)))
+            for colour in range(colours):
+                outputs = self.along_row(x, [], run).T.reshape(len(rows), len(levels), self.outputs).swapaxes(0, 1)
+                these = spaced(t + colour * height * width, rows, width, lag)
+                yield these, outputs[:, :, colour] if self.levels == 2 else outputs[:, :, colour::colours]
+                x[colour] = levels[:, these].T.reshape(x.shape[1]) / (self.levels - 1)
+            memories[self.first].remember(x, t, rows)
 
 
 def multiplications(network: MaskedNetwork) -> tuple[int, int]:
@@ -194,7 +220,46 @@ class Memory:
         return y
 
 
-def _side_by_side(weight: Any, taps: list[tuple[int, int]]) -> Any:
+def reach_to_the_right(layer: nn.MaskedConv2d) -> int:
+    """How many columns further to the right than its pixel a layer looks, in the rows above."""
+    return max(v - layer.weight.shape[3] // 2 for _, v in layer.taps)
+
+
+class FrontMemory:
+    """What one layer needs again: its input at all pixels that the wave has passed.
+
+    Images lie row by row in a frame of zeros, so that what is looked at stands at the same distance from each pixel;
+    features first and images last, so that what is copied lies in long pieces.
+    """
+
+    def __init__(self, layer: nn.MaskedConv2d, n: int, height: int, width: int, lag: int) -> None:
+        weight = layer.seen_weight.data
+        self.bias = 0.0 if layer.bias is None else layer.bias.data[:, None]
+        self.matrix = _side_by_side(weight, layer.taps).T.copy()
+        _, inputs, rows, columns = weight.shape
+        up, side = rows // 2, columns // 2
+        self.width, self.lag, self.corner = width + 2 * side, lag, up * (width + 2 * side) + side
+        self.taps = [(u - up) * self.width + v - side for u, v in layer.taps]
+        self.map = np.zeros_like(weight, shape=(inputs, (height + up) * self.width, n))
+
+    def remember(self, x: Any, t: int, rows: range) -> slice:
+        """Put down the input (C, k · N) at the k pixels of a front; where they stand."""
+        here = spaced(t + self.corner, rows, self.width, self.lag)
+        self.map[:, here] = x.reshape(len(x), len(rows), self.map.shape[2])
+        return here
+
+    def pixels(self, x: Any, t: int, rows: range) -> Any:
+        """The output (O, k · N) at these pixels, given the input there."""
+        if len(self.taps) > 1:
+            here = self.remember(x, t, rows)
+            seen = [self.map[:, here.start + tap : here.stop + tap : here.step] for tap in self.taps]
+            x = np.concatenate(seen).reshape(self.matrix.shape[1], x.shape[1])
+        y = self.matrix @ x
+        y += self.bias
+        return y
+
+
+def _side_by_side(weight: Any, taps: Sequence[tuple[int, ...]]) -> Any:
     """The matrices of some taps as one, (taps · C, O)."""
     nothing = np.zeros_like(weight, shape=(0, weight.shape[0]))
     return np.concatenate([nothing, *(weight[:, :, u, v].T for u, v in taps)])

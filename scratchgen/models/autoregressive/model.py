@@ -4,8 +4,8 @@
 
 A model says in which `order` it takes the elements of an image and, in `logits`, what the elements before each one say
 about it. All conditionals of a given image are computed at once: that is how likelihoods are found and models trained.
-To draw an image they are needed one after the other: that is `scan`, from which sampling, completing and compressing
-are made. A model may know a quicker way to scan than to start anew for every element.
+To draw an image they are needed one after the other: that is `scan`, from which compressing is made, and `waves`, from
+which sampling and completing are. A model may know a quicker way than to start anew for every element.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Autoregressive(nn.Module):
         nats = -self.log_prob(x, *condition_and_rng[:-1]).mean()
         return nats, {"NLL": nats.data, "bits/dim": nats.data * (1 / (math.log(2) * self.size))}
 
-    # --------------------------------------------------------------------------------------- one element at a time
+    # --------------------------------------------------------------------------------------- one after the other
     def scan(self, n: int, condition: Any = None) -> Generator[Any, Any, None]:
         """The conditionals of n images one after the other, as a generator: it gives the logits of the next element of
         `order`, a raw array (n,) or (n, levels), and wants to be sent its levels (n,).
@@ -98,6 +98,18 @@ class Autoregressive(nn.Module):
                 logits = self.logits(x.reshape(n, *self.shape), condition).data
             levels = yield logits.reshape(n, *logits.shape[1 : logits.ndim - len(self.shape)], size)[..., position]
             x[:, position] = self.scaled(levels)
+
+    def waves(self, levels: Any, condition: Any = None) -> Generator[tuple[slice, Any], None, None]:
+        """The same in steps of as many elements as can be drawn at once, since none of them sees another: gives where
+        in a flat image they stand, k of them, and their logits (n, k) or (n, k, levels). Before the next step their
+        levels have to be in `levels` (n, size).
+
+        This is the plain way, an element at a time.
+        """
+        scan, sent = self.scan(len(levels), condition), None
+        for position in self.order:
+            yield slice(position, position + 1), scan.send(sent)[:, None]
+            sent = levels[:, position]
 
     def sample(self, n: int, rng: Any, condition: Any = None) -> Any:
         """n new images (n, *shape): a raw array of levels, each element drawn from its conditional given those drawn
@@ -117,11 +129,8 @@ class Autoregressive(nn.Module):
         self.check(levels, condition)
         flat, known = (a.reshape(len(x), self.size) for a in (levels, mask))
         uniforms = backend.uniform(rng, flat.shape, self.like)
-        scan, values = self.scan(len(x), condition), None
-        for position in self.order:
-            logits = scan.send(values)
-            values = np.where(known[:, position], flat[:, position], quantile(logits, uniforms[:, position]))
-            flat[:, position] = values
+        for these, logits in self.waves(flat, condition):
+            flat[:, these] = np.where(known[:, these], flat[:, these], quantile(logits, uniforms[:, these]))
         return levels
 
     # ------------------------------------------------------------------------------------------------------- helpers
@@ -161,10 +170,11 @@ class Autoregressive(nn.Module):
 def quantile(logits: Any, u: Any) -> Any:
     """The level at which the cumulative distribution passes u ∈ [0, 1): with u uniform, a draw from p.
 
-    logits (n,) of a Bernoulli, x = 1 if u ≥ p(0) = σ(−a); or (n, K) of a softmax. u (n,) → levels (n,) in u's dtype.
+    logits of a Bernoulli, shaped as u, x = 1 if u ≥ p(0) = σ(−a); or (*u.shape, K) of a softmax → levels in the shape
+    and dtype of u.
     """
-    if logits.ndim == 1:
+    if logits.ndim == u.ndim:
         return (u >= F.sigmoid(-logits)).astype(u.dtype)
     cumulative = np.cumsum(F.softmax(logits, -1), axis=-1)
     # The last is 1 only up to rounding, and u may lie above it: so there are K − 1 thresholds.
-    return (u[:, None] >= cumulative[:, :-1]).sum(axis=-1).astype(u.dtype)
+    return (u[..., None] >= cumulative[..., :-1]).sum(axis=-1).astype(u.dtype)

@@ -5,7 +5,7 @@ An order is a list of positions in the flat image, first to be drawn first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,27 @@ import numpy as np
 from ... import backend
 from .model import Autoregressive
 
-__all__ = ["Ordered", "raster", "shuffled", "spiral"]
+__all__ = ["Ordered", "fronts", "raster", "shuffled", "spaced", "spiral"]
 
 
 def raster(height: int, width: int) -> list[int]:
     """Row by row (래스터 순서): what the other models of this room have built in."""
     return list(range(height * width))
+
+
+def fronts(height: int, width: int, lag: int) -> Iterator[tuple[int, range]]:
+    """A wave that runs across the image (파면), each row `lag` columns behind the row above: at time t it has come to
+    the pixels (r, t − lag · r) of these rows r.  Eq. 6.13 (derivations/06-gated-pixelcnn.md#eq-6-13)"""
+    for t in range(width + lag * (height - 1)):
+        rows = range(max(0, -((width - 1 - t) // lag)), min(t // lag + 1, height))
+        if rows:
+            yield t, rows
+
+
+def spaced(t: int, rows: range, width: int, lag: int) -> slice:
+    """Where these pixels stand in an image with its rows end to end: from row to row, width − lag further."""
+    first, last = (t + r * (width - lag) for r in (rows[0], rows[-1]))
+    return slice(first, last + 1, max(1, width - lag))
 
 
 def shuffled(height: int, width: int, rng: Any) -> list[int]:

@@ -24,6 +24,7 @@ from ...autograd import Tensor, primitive
 from ...nn.recurrent import lstm, lstm_step, neighbours, open_forget_gate, pointwise
 from .cache import Memory, Run, count_live, on_images
 from .model import Autoregressive
+from .orders import fronts, spaced
 
 __all__ = [
     "DiagonalBiLSTM", "DiagonalMemory", "LineLSTM", "LineMemory", "PixelRNN", "RowLSTM", "diagonals",
@@ -34,7 +35,7 @@ __all__ = [
 # ----------------------------------------------------------------------------------------------------- the skewed map
 def diagonals(rows: int, columns: int) -> list[range]:
     """The rows r that have a pixel (r, t − r) on the diagonal t.  Eq. 7.12 (derivations/07-recurrent.md#eq-7-12)"""
-    return [range(max(0, t - columns + 1), min(t + 1, rows)) for t in range(rows + columns - 1)]
+    return [line for _, line in fronts(rows, columns, 1)]
 
 
 @primitive
@@ -67,12 +68,10 @@ unskew.vjp(y=lambda g: skew(g))
 
 
 def _on_diagonals(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
-    """Where the pixels of each diagonal stand: in order; and in the image with its rows end to end, where one row down
-    and one column to the left is `columns` − 1 further."""
+    """Where the pixels of each diagonal stand: in order; and in the image, `columns` − 1 apart."""
     end = 0
-    for t, line in enumerate(diagonals(rows, columns)):
-        first, last = (t + r * (columns - 1) for r in (line[0], line[-1]))
-        yield slice(end, end := end + len(line)), slice(first, last + 1, max(1, columns - 1))
+    for t, line in fronts(rows, columns, 1):
+        yield slice(end, end := end + len(line)), spaced(t, line, columns, 1)
 
 
 def shift_down(x: Any) -> Any:

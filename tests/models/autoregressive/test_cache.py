@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import scratchgen as sg
 from scratchgen import backend
 from scratchgen.autograd.engine import mode
-from scratchgen.models.autoregressive import Autoregressive, GatedPixelCNN, PixelCNN
+from scratchgen.models.autoregressive import Autoregressive, GatedPixelCNN, PixelCNN, cache, orders
 from scratchgen.models.autoregressive.cache import multiplications
 
 from ...strict_array import StrictArray
@@ -113,12 +113,105 @@ def test_the_same_uniforms_give_the_same_images(name, dtype, device, rng, monkey
         return [backend.to_host(a).copy() for a in (drawn, completed)]
 
     cached = images()
-    monkeypatch.setattr(type(model), "scan", Autoregressive.scan)
+    for way in ("scan", "waves"):
+        monkeypatch.setattr(type(model), way, getattr(Autoregressive, way))
     plain = images()
     np.testing.assert_array_equal(cached, plain)
     assert 0 < cached[0].mean() < model.levels - 1
     kept = backend.to_host(known)
     np.testing.assert_array_equal(cached[1][kept], backend.to_host(x)[kept])
+
+
+# ---------------------------------------------------------------------------------------------- several rows at once
+def logits_of_waves(model, x, condition):
+    """What the waves say while they run over images that are there already, and how often each element had its turn."""
+    flat = x.reshape(len(x), model.size)
+    found, turns = {}, np.zeros(model.size, int)
+    for these, logits in model.waves(flat, condition):
+        logits = backend.to_host(logits)
+        found |= dict(zip(range(model.size)[these], np.moveaxis(logits, 1, 0)))
+        turns[these] += 1
+        assert logits.shape[:2] == flat[:, these].shape
+    return np.stack([found[k] for k in range(model.size)], 1), turns
+
+
+@pytest.mark.equation("6.13")
+@pytest.mark.ledger("C-PAR")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@each_model
+def test_the_logits_of_waves_are_those_of_a_pass(name, dtype, device, rng):
+    model = randomized(MODELS[name](rng), rng).astype(dtype).to(device)
+    x, condition = rng.integers(model.levels, size=(3, *model.shape)).astype(dtype), labels(model, 3, device)
+    x = backend.to_device(x, device)
+    found, turns = logits_of_waves(model, x, condition)
+    with sg.no_grad():
+        expected = model.logits(model.scaled(x), condition).numpy()
+    if model.levels > 2:
+        expected = np.moveaxis(expected, 1, -1).reshape(3, model.size, model.levels)
+    tolerance = 1e-4 if dtype == np.float32 else 1e-11
+    np.testing.assert_allclose(found, expected.reshape(found.shape), rtol=tolerance, atol=tolerance)
+    assert (turns == 1).all()
+    assert found.dtype == dtype
+
+
+@pytest.mark.equation("6.13")
+@given(height=st.integers(1, 7), width=st.integers(1, 9), lag=st.integers(1, 11))
+def test_a_wave_comes_to_every_pixel_once(height, width, lag):
+    time = np.full(height * width, -1)
+    for t, rows in orders.fronts(height, width, lag):
+        these = orders.spaced(t, rows, width, lag)
+        assert (time[these] == -1).all()
+        assert [*range(height * width)[these]] == [r * width + t - lag * r for r in rows]
+        time[these] = t
+    i, j = np.divmod(np.arange(height * width), width)
+    np.testing.assert_array_equal(time, j + lag * i)
+
+
+@pytest.mark.equation("6.13")
+@pytest.mark.parametrize(("shape", "steps"), [((1, 28, 28), 28 + 4 * 27), ((1, 3, 9), 9 + 4 * 2), ((3, 3, 9), 3 * 17)])
+def test_how_many_steps_there_are(shape, steps, rng):
+    model = PixelCNN(shape, channels=6, blocks=1, rng=rng)
+    assert sum(1 for _ in model.waves(np.zeros((1, model.size), np.float32))) == steps
+    gated = GatedPixelCNN(shape, channels=6, layers=1, rng=rng)
+    assert sum(1 for _ in gated.waves(np.zeros((1, model.size), np.float32))) == model.size
+
+
+def too_close(monkeypatch):
+    genuine = cache.reach_to_the_right
+    monkeypatch.setattr(cache, "reach_to_the_right", lambda layer: genuine(layer) - 1)
+
+
+def drawn_pixels_forgotten(monkeypatch):
+    genuine = cache.FrontMemory.remember
+    first = []
+
+    def remember(self, x, t, rows):
+        first.append(self) if not first else None
+        return genuine(self, 0 * x if self is first[0] else x, t, rows)
+
+    monkeypatch.setattr(cache.FrontMemory, "remember", remember)
+
+
+def no_frame(monkeypatch):
+    def make(self, *args):
+        genuine(self, *args)
+        self.map += 1
+
+    genuine = cache.FrontMemory.__init__
+    monkeypatch.setattr(cache.FrontMemory, "__init__", make)
+
+
+@pytest.mark.equation("6.13")
+@pytest.mark.ledger("C-PAR")
+@pytest.mark.parametrize("plant", [too_close, drawn_pixels_forgotten, no_frame])
+def test_a_wrong_wave_is_noticed(plant, rng, monkeypatch):
+    """Rows a column too close, pixels forgotten as soon as they are drawn, a frame that is not zero."""
+    model = randomized(PixelCNN((1, 5, 9), channels=6, blocks=2, rng=rng), rng)
+    x = rng.integers(2, size=(2, *model.shape)).astype(float)
+    right, _ = logits_of_waves(model, x, None)
+    plant(monkeypatch)
+    wrong, _ = logits_of_waves(model, x, None)
+    assert np.abs(wrong - right).max() > 1e-3
 
 
 @given(
@@ -132,8 +225,10 @@ def test_images_of_any_size(side, levels, colours, gated, n):
     rng = np.random.default_rng(0)
     shape = (colours, *side)
     model = GatedPixelCNN(shape, levels, 6, 2, rng=rng) if gated else PixelCNN(shape, levels, 6, 2, rng=rng)
-    plain, cached, _ = both(randomized(model, rng), n, rng)
+    plain, cached, x = both(randomized(model, rng), n, rng)
     np.testing.assert_allclose(cached, plain, rtol=1e-11, atol=1e-11)
+    waves, _ = logits_of_waves(model, x, None)
+    np.testing.assert_allclose(np.moveaxis(waves, 1, 0)[model.order], plain, rtol=1e-11, atol=1e-11)
 
 
 def test_two_scans_at_once_and_one_abandoned(rng):
