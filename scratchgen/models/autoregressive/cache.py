@@ -98,7 +98,7 @@ class MaskedNetwork(Autoregressive):
             yield from super().waves(levels, condition)
             return
         (colours, height, width), like = self.shape, self.like
-        lag = 1 + max(reach_to_the_right(layer) for layer in layers)
+        lag = 1 + max(0, *map(reach_to_the_right, layers))
         memories = {layer: FrontMemory(layer, len(levels), height, width, lag) for layer in layers}
 
         def run(layer: Any, x: Any) -> Any:
@@ -250,7 +250,7 @@ class FrontMemory:
 
     def pixels(self, x: Any, t: int, rows: range) -> Any:
         """The output (O, k · N) at these pixels, given the input there."""
-        if len(self.taps) > 1:
+        if self.taps != [0]:  # it looks at more than the pixel itself
             here = self.remember(x, t, rows)
             seen = [self.map[:, here.start + tap : here.stop + tap : here.step] for tap in self.taps]
             x = np.concatenate(seen).reshape(self.matrix.shape[1], x.shape[1])

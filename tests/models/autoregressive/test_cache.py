@@ -154,6 +154,25 @@ def test_the_logits_of_waves_are_those_of_a_pass(name, dtype, device, rng):
     assert found.dtype == dtype
 
 
+class LeftNeighbour(cache.MaskedNetwork):
+    """The smallest network there is: one layer with one tap."""
+
+    def __init__(self, rng):
+        super().__init__((1, 3, 7), 2)
+        self.first = sg.nn.MaskedConv2d("A", 1, 1, (1, 3), rng=rng, dtype=np.float64)
+
+    def along_row(self, x, above, run):
+        return run(self.first, x)
+
+
+@pytest.mark.equation("6.13")
+def test_waves_of_a_network_with_a_single_tap(rng):
+    model, x = LeftNeighbour(rng), rng.integers(2, size=(2, 1, 3, 7)).astype(float)
+    found, _ = logits_of_waves(model, x, None)
+    with sg.no_grad():
+        np.testing.assert_allclose(found, model.logits(x).numpy().reshape(2, 21), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.equation("6.13")
 @given(height=st.integers(1, 7), width=st.integers(1, 9), lag=st.integers(1, 11))
 def test_a_wave_comes_to_every_pixel_once(height, width, lag):
