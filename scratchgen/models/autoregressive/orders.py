@@ -31,7 +31,8 @@ def fronts(height: int, width: int, lag: int) -> Iterator[tuple[int, range]]:
 
 
 def spaced(t: int, rows: range, width: int, lag: int) -> slice:
-    """Where these pixels stand in an image with its rows end to end: from row to row, width − lag further."""
+    """Where these pixels stand in an image with its rows end to end: from row to row, width − lag further.  Eq. 6.13
+    (derivations/06-gated-pixelcnn.md#eq-6-13)"""
     first, last = (t + r * (width - lag) for r in (rows[0], rows[-1]))
     return slice(first, last + 1, max(1, width - lag))
 
