@@ -39,6 +39,7 @@ class Config(Options):
     blocks: Annotated[int | None, "residual blocks or layers (default: 4 bundled, 15 complete; of LSTMs 1)"] = None
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
+    start: Annotated[Path | None, "weights that --export wrote: to train on from, or for the next two options"] = None
     pretrained: Annotated[bool, "use the weights that come with the demo instead of training"] = False
     evaluate: Annotated[bool, "with these weights, only print the test NLL"] = False
     export: Annotated[Path | None, "write the trained weights to this file, small, with their recipe"] = None
@@ -63,10 +64,16 @@ def split(config: Config, bits: Bits, which: int) -> list[Any]:
     return to(config.device, bits[which], *([bits.labels[which]] if config.classes else []))
 
 
-def learn(config: Config, bits: Bits) -> training.Run:
-    """Train, keeping the weights of the best epoch by validation."""
-    model = make(config)
-    model.to(config.device)
+def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
+    """Train, keeping the weights of the best epoch by validation. Also returns what is to be known of them."""
+    facts: dict[str, Any] = {"data": bits.name, "start": None}
+    if config.start:
+        model, facts["start"] = pretrained(config)
+    else:
+        config.blocks = config.blocks or (1 if config.model in ("row", "diagonal") else 15 if bits.complete else 4)
+        model = make(config)
+        model.to(config.device)
+    config.epochs = config.epochs or (60 if bits.complete else 8)
 
     def loss(x: Any, *rest: Any) -> Any:
         return model.loss(data.binarize(x, "dynamic", rest[-1]) if config.bits == "dynamic" else x, *rest)
@@ -74,40 +81,33 @@ def learn(config: Config, bits: Bits) -> training.Run:
     def cool(run: training.Run) -> None:
         run.optimizer.lr = config.lr * schedule(run.epoch)
 
-    epochs = config.epochs or (60 if bits.complete else 8)
-    schedule = optim.cosine_decay(epochs)
+    schedule = optim.cosine_decay(config.epochs)
     run = training.train(
         training.Run(model, optim.Adam(model.parameters(), lr=config.lr), np.random.default_rng(config.seed + 1)),
         loss,
         split(config, bits, 0),
         validation=split(config, bits, 1),
-        epochs=epochs,
+        epochs=config.epochs,
         batch_size=config.batch_size,
         workers=config.workers,
         callbacks=[cool],
         checkpoint=config.folder() / "pixelcnn.npz",
-        config=config.identity(epochs=epochs, data=bits.name, pretrained=None, evaluate=None, export=None),
+        config=config.identity(epochs=config.epochs, pretrained=None, evaluate=None, export=None, **facts),
         resume=config.resume,
         title=f"{config.model}, nats per image",
     )
     model.load_state_dict(run.best)
-    return run
-
-
-def export(config: Config, run: training.Run, bits: Bits, path: Path) -> None:
-    """Write the weights alone, with what it took to make them."""
     recipe = {name: value for name, value in asdict(config).items() if name in RECIPE}
-    facts = {"recipe": recipe, "data": bits.name, "validation NLL": min(run.losses)}
-    weights.export(path, config.NAME, run, facts)
+    return run, {**facts, "recipe": recipe, "validation NLL": min(run.losses)}
 
 
 RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "bits", "seed")
 
 
 def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
-    """The model whose weights come with the demo, and their recipe."""
-    state, facts = weights.load(weights.shipped(config.model), config.NAME)
-    for name in ("channels", "blocks"):
+    """The model whose weights are in --start or come with the demo, and what is known of them."""
+    state, facts = weights.load(config.start or weights.shipped(config.model), config.NAME)
+    for name in ("model", "channels", "blocks"):
         setattr(config, name, facts["recipe"][name])
     model = make(config)
     model.load_state_dict(state)
@@ -167,27 +167,28 @@ def flat(images: np.ndarray) -> np.ndarray:
 def main(config: Config) -> None:
     """Train or load, draw, measure."""
     if config.evaluate:
-        model, _ = pretrained(config)
-        bits = load_bits(config, "static")
-        tell_number(model, bits, config, "of the weights that come with the demo")
+        model, facts = pretrained(config)
+        which = "of these weights" if config.start else "of the weights that come with the demo"
+        tell_number(model, load_bits(config, facts["recipe"]["bits"]), config, which)
         return
+    if config.pretrained:
+        model, facts = pretrained(config)
+        config.bits = facts["recipe"]["bits"]
     bits = load_bits(config, config.bits)
     if config.classes and (config.model != "gated" or not bits.labels):
         sys.exit("demos.pixelcnn: --classes wants --model gated, and digits with labels: --bits dynamic has them")
     if config.pretrained:
-        model, facts = pretrained(config)
         name = f"pretrained {config.model}, validation {facts['validation NLL']:.2f} nats"
         pictures = []
     else:
-        config.blocks = config.blocks or (1 if config.model in ("row", "diagonal") else 15 if bits.complete else 4)
-        run = learn(config, bits)
+        run, facts = learn(config, bits)
         model = run.model
         name = f"{config.model}, {config.channels} channels, {config.blocks} blocks; best epoch {best_epoch(run)}"
         curve = {split: [metrics["NLL"] for metrics in run.history[split]] for split in run.history}
         panels = {"−ln p(x) (nats per image)": curve}
         pictures = [plotting.save(plotting.curves(panels, title=name), config.folder() / "training.png")]
         if config.export:
-            export(config, run, bits, config.export)
+            weights.export(config.export, config.NAME, run, facts)
     title, folder = f"{name}; seed {config.seed}", config.folder()
     tell(
         *pictures,

@@ -56,6 +56,22 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
     assert again.live_parameters < 1000
 
 
+def test_a_training_goes_on_from_exported_weights(tmp_path, capsys):
+    """--start: sizes and the kind of model are those of the file, and the file says what it came from."""
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "a", model="row", export=first, **SMALL))
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "b", start=first, epochs=1, lr=1e-9, export=second))
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "c", start=second, evaluate=True))
+    numbers = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
+    assert len(numbers) == 3
+    assert len({line.split(" nats")[0] for line in numbers}) == 1  # steps of 1e-9 do not outlast the rounding
+    assert numbers[2].endswith("of these weights")
+    _, facts = pixelcnn.pretrained(pixelcnn.Config(start=second))
+    assert facts["recipe"]["model"] == facts["start"]["recipe"]["model"] == "row"
+    assert facts["start"]["recipe"]["lr"] == pixelcnn.Config.lr
+    assert facts["start"]["start"] is None
+
+
 def test_the_weights_that_come_with_the_demo_know_digits():
     config = pixelcnn.Config()
     model, facts = pixelcnn.pretrained(config)
