@@ -209,7 +209,7 @@ def curves(
             axes.set_xlabel(xlabel)
             axes.set_ylabel(ylabel)
             if len(lines) > 1:
-                axes.legend()
+                axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)  # above: curves may be anywhere
         _title(figure, title)
     return figure
 
