@@ -20,7 +20,7 @@ from scratchgen.models.latent import VAE
 from scratchgen.models.latent.bits_back import HEADER, Stack, compress, decompress, put
 
 from .compress import File, learn, others, table, weigh
-from .options import Options, load_bits, start, tell, to
+from .options import Options, load_bits, spread, start, tell, to
 from .vae import begin_at_the_mean
 
 LN2 = math.log(2)
@@ -45,7 +45,7 @@ def main(config: Config) -> None:
     """Train, compress, read back, weigh, draw."""
     bits = load_bits(config, "static")._replace(labels=())
     bits = bits._replace(**{split: getattr(bits, split).reshape(-1, 784) for split in ("train", "validation", "test")})
-    test = bits.test[:: max(1, len(bits.test) // config.images)][: config.images]
+    test = spread(bits.test, config.images)
     (x,) = to(config.device, test)
     epochs, rng, n = config.epochs or (4 if bits.complete else 25), np.random.default_rng(config.seed), len(test)
     made = MADE((784,), (config.hidden,), rng=rng)

@@ -27,7 +27,7 @@ from scratchgen.models.autoregressive import FVSBN, MADE, Autoregressive, PixelC
 from scratchgen.models.autoregressive.coder import header_size
 from scratchgen.nn import Parameter
 
-from .options import Bits, Options, load_bits, start, tell
+from .options import Bits, Options, load_bits, spread, start, tell
 
 LN2 = math.log(2)
 
@@ -182,7 +182,7 @@ def table(files: dict[str, File], n: int) -> str:
 def main(config: Config) -> None:
     """Train, compress, read back, weigh, draw."""
     bits = load_bits(config, "static")
-    test = bits.test[:: max(1, len(bits.test) // config.images)][: config.images]
+    test = spread(bits.test, config.images)
     x = backend.to_device(test, config.device)
     trained, folder, n = models(config, bits), config.folder(), len(test)
     files = others(test)

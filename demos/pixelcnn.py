@@ -19,7 +19,7 @@ from scratchgen import backend, data, no_grad, optim, plotting, training
 from scratchgen.models.autoregressive import GatedPixelCNN, PixelCNN, PixelRNN
 
 from . import weights
-from .options import Bits, Options, load_bits, start, tell, to
+from .options import Bits, Options, load_bits, spread, start, tell, to
 from .weights import best_epoch
 
 BITS = 784 * math.log(2)
@@ -128,7 +128,7 @@ def draw_samples(model: Any, test: np.ndarray, title: str, seed: int, path: Path
     """A hundred samples; with classes, a row of each digit."""
     digits = None if model.classes is None else on_device(np.repeat(np.arange(10), 10), model)
     samples = backend.to_host(model.sample(100, np.random.default_rng(seed), digits))
-    groups = {"test digits": flat(test[:100]), "samples of the model": flat(samples)}
+    groups = {"test digits": flat(spread(test, 100)), "samples of the model": flat(samples)}
     return plotting.save(plotting.comparison(groups, 10, title), path)
 
 

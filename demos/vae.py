@@ -28,7 +28,7 @@ from scratchgen.models.latent import VAE
 from scratchgen.models.latent.bounds import Estimate, log_prob
 
 from . import weights
-from .options import Bits, Options, load_bits, start, tell, to
+from .options import Bits, Options, load_bits, spread, start, tell, to
 from .weights import best_epoch
 
 DRAWS = 50  # of z per test image, for the ELBO
@@ -173,9 +173,7 @@ def tell_numbers(config: Config) -> None:
     """Both numbers of finished weights, and their protocol."""
     model, facts = pretrained(config)
     bits = load_bits(config, facts["recipe"]["bits"])
-    n = min(config.images, len(bits.test))
-    chosen = np.linspace(0, len(bits.test) - 1, n).astype(int)  # MNIST's first half is easier than its second
-    (x,) = to(config.device, flat(bits.test)[chosen])
+    (x,) = to(config.device, flat(spread(bits.test, config.images)))
     began = time.perf_counter()
     elbo, elbo_error = measure(model, x, config.seed)
     estimated = estimate(model, x, config)
@@ -184,7 +182,7 @@ def tell_numbers(config: Config) -> None:
     print(
         f"test ELBO {elbo:.2f} ± {elbo_error:.2f} nats per image ({DRAWS} draws of z each, the KL in closed form)\n"
         f"ln p(x) estimated with {SAMPLES:,} draws each: {mean:.2f} ± {error:.2f} nats per image\n"
-        f"  Mean ± standard error over {n:,} of {len(bits.test):,} test images of {bits.name}.\n"
+        f"  Mean ± standard error over {len(x):,} of {len(bits.test):,} test images of {bits.name}.\n"
         f"  Neither is a likelihood: both are, in expectation, lower bounds on ln p(x). The effective sample size of\n"
         f"  the estimate is {median:.0f} in the median, {least:.1f} at the least.\n"
         f"  {sum(p.size for p in model.parameters()):,} parameters; seed {config.seed} for the noise; "
@@ -246,11 +244,11 @@ def main(config: Config) -> None:
         model, facts = pretrained(config)
         config.bits, config.draws = facts["recipe"]["bits"], facts["recipe"]["draws"]
     bits = load_bits(config, config.bits)
-    (test,) = to(config.device, flat(bits.test))
+    test, shown = to(config.device, flat(bits.test), flat(spread(bits.test, 100)))
 
     def snapshot(run: training.Run) -> None:  # the same z every time: watch the picture while it trains
         if run.epoch % 20 == 0:
-            draw_samples(run.model, test[:100], f"epoch {run.epoch}, {seed}", config.seed, folder / "samples.png")
+            draw_samples(run.model, shown, f"epoch {run.epoch}, {seed}", config.seed, folder / "samples.png")
 
     if config.pretrained:
         which = f"finished weights (epoch {facts['best epoch']})"
@@ -268,8 +266,8 @@ def main(config: Config) -> None:
     training_curves = [] if config.pretrained else [draw_training(run, name, folder / "training.png")]
     tell(
         *training_curves,
-        draw_reconstructions(model, test[:100], f"{name}; {number}", folder / "reconstructions.png"),
-        draw_samples(model, test[:100], f"{name}; {number}", config.seed, folder / "samples.png"),
+        draw_reconstructions(model, shown, f"{name}; {number}", folder / "reconstructions.png"),
+        draw_samples(model, shown, f"{name}; {number}", config.seed, folder / "samples.png"),
     )
     protocol = "the published static bits" if "published" in bits.name else "bits drawn once with a fixed seed"
     print(

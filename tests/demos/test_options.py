@@ -144,3 +144,14 @@ def test_an_interval_holds_the_mean_as_often_as_it_says():
     mean, half = options.interval([2.5])
     assert mean == 2.5
     assert np.isnan(half)
+
+
+@pytest.mark.parametrize(("n", "many"), [(500, 1000), (3000, 10_000), (7, 10), (10, 10), (20, 10), (0, 3), (1, 0)])
+def test_images_are_taken_from_all_over_a_sorted_set(n, many):
+    """No stretch is left out, neither between two images nor behind the last: 3,000 of 10,000, every third of them,
+    would never come to the last class."""
+    chosen = options.spread(np.arange(many), n)
+    assert len(chosen) == min(n, many)
+    gaps = np.diff([*chosen, many])
+    assert gaps.max(initial=0) - gaps.min(initial=many) <= 1
+    assert not len(chosen) or chosen[0] == 0
