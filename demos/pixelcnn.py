@@ -3,6 +3,7 @@
 python -m demos.pixelcnn                    train on the bundled digits, look, and measure
 python -m demos.pixelcnn --pretrained       samples in seconds, from weights that come with the demo
 python -m demos.pixelcnn --evaluate         the test NLL of these weights on static MNIST, if --data finds it
+python -m demos.pixelcnn --evaluate --model diagonal    the same of a PixelRNN
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ def main(config: Config) -> None:
     else:
         run, facts = learn(config, bits)
         model = run.model
-        name = f"{config.model}, {config.channels} channels, {config.blocks} blocks; best epoch {best_epoch(run)}"
+        name = f"{config.model}, {config.channels} channels, depth {config.blocks}; best epoch {best_epoch(run)}"
         curve = {split: [metrics["NLL"] for metrics in run.history[split]] for split in run.history}
         panels = {"−ln p(x) (nats per image)": curve}
         pictures = [plotting.save(plotting.curves(panels, title=name), config.folder() / "training.png")]

@@ -72,8 +72,9 @@ def test_a_training_goes_on_from_exported_weights(tmp_path, capsys):
     assert facts["start"]["start"] is None
 
 
-def test_the_weights_that_come_with_the_demo_know_digits():
-    config = pixelcnn.Config()
+@pytest.mark.parametrize("model", ["pixelcnn", "diagonal"])
+def test_the_weights_that_come_with_the_demo_know_digits(model):
+    config = pixelcnn.Config(model=model)
     model, facts = pixelcnn.pretrained(config)
     bits = options.load_bits(config, "static")
     mean, error = pixelcnn.measure(model, bits.test[:60])
