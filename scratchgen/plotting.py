@@ -200,7 +200,7 @@ def curves(
     from matplotlib.ticker import MaxNLocator
 
     with style():
-        figure = _figure(4.2 * len(panels), 3.4)
+        figure = _figure(4.2 * len(panels), 3.9)
         for axes, (ylabel, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             for name, values in lines.items():
