@@ -67,7 +67,7 @@ def split(config: Config, bits: Bits, which: int) -> list[Any]:
 
 def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
     """Train, keeping the weights of the best epoch by validation. Also returns what is to be known of them."""
-    facts: dict[str, Any] = {"data": bits.name, "start": None}
+    facts: dict[str, Any] = {"data": bits.name}
     if config.start:
         model, facts["start"] = pretrained(config)
     else:

@@ -57,19 +57,26 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
 
 
 def test_a_training_goes_on_from_exported_weights(tmp_path, capsys):
-    """--start: sizes and the kind of model are those of the file, and the file says what it came from."""
+    """--start: sizes and the kind of model are those of the file, and the file says what it came from. What finished
+    weights are shown and measured on are bits like those that they were trained on."""
     first, second = tmp_path / "first.npz", tmp_path / "second.npz"
     pixelcnn.main(pixelcnn.Config(out=tmp_path / "a", model="row", export=first, **SMALL))
-    pixelcnn.main(pixelcnn.Config(out=tmp_path / "b", start=first, epochs=1, lr=1e-9, export=second))
+    again = {"start": first, "epochs": 1, "lr": 1e-9, "bits": "dynamic"}
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "b", export=second, **again))
     pixelcnn.main(pixelcnn.Config(out=tmp_path / "c", start=second, evaluate=True))
-    numbers = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
-    assert len(numbers) == 3
+    shown = pixelcnn.Config(out=tmp_path / "d", start=second, pretrained=True)
+    pixelcnn.main(shown)
+    output = capsys.readouterr().out.splitlines()
+    numbers = [line for line in output if line.startswith("test NLL")]
     assert len({line.split(" nats")[0] for line in numbers}) == 1  # steps of 1e-9 do not outlast the rounding
     assert numbers[2].endswith("of these weights")
+    protocols = [line for line in output if line.startswith("  Exact")]
+    assert ["dynamic" in line for line in protocols] == [False, True, True, True]
+    assert (shown.model, shown.bits) == ("row", "dynamic")
     _, facts = pixelcnn.pretrained(pixelcnn.Config(start=second))
     assert facts["recipe"]["model"] == facts["start"]["recipe"]["model"] == "row"
     assert facts["start"]["recipe"]["lr"] == pixelcnn.Config.lr
-    assert facts["start"]["start"] is None
+    assert "start" not in facts["start"]
 
 
 @pytest.mark.parametrize("model", ["pixelcnn", "diagonal"])
