@@ -129,7 +129,9 @@ def draw_codes(codes: np.ndarray, components: int, n: int, rng: np.random.Genera
     With one component it is the normal distribution with the codes' mean and covariance. No covariance is needed to
     draw from it: members' deviations, added up with weights from N(0, 1/members), have the covariance of the members.
     """
-    centres, _ = kmeans(codes, codes[rng.choice(len(codes), components, replace=False)])
+    first = codes[rng.choice(len(codes), components, replace=False)]
+    # SciPy takes a single number for the number of clusters: one cluster has its centre in the mean.
+    centres = codes.mean(0, keepdims=True) if components == 1 else kmeans(codes, first)[0]
     member, _ = vq(codes, centres)
     drawn = []
     for k in rng.choice(member, n):

@@ -148,7 +148,9 @@ def contestants(config: Config) -> dict[str, tuple[Callable[[Any], Any], Callabl
     }
 
 
-def learn_half(config: Config, model: Any, data: Sequence[Any], name: str, lr: float, rng: Any) -> dict[str, Any]:
+def learn_half(
+    config: Config, model: Any, data: Sequence[Any], source: str, name: str, lr: float, rng: Any
+) -> dict[str, Any]:
     """Half of the epochs; the weights of the best one."""
 
     def anneal(run: training.Run) -> None:
@@ -164,15 +166,15 @@ def learn_half(config: Config, model: Any, data: Sequence[Any], name: str, lr: f
         batch_size=50,
         callbacks=[anneal],
         checkpoint=path,
-        config=config.identity(half=name, digits=len(data[0])),
+        config=config.identity(half=name, data=source, digits=len(data[0])),
         resume=config.resumes(path),
-        workers=2,
+        workers=config.workers,
         title=name.replace("_", " "),
     )
     return run.best
 
 
-def learn_digits(config: Config, data: Sequence[np.ndarray], run: int) -> dict[str, float]:
+def learn_digits(config: Config, data: Sequence[np.ndarray], source: str, run: int) -> dict[str, float]:
     """The test likelihood of every contestant in nats per image. What begins alike is trained once."""
     data, firsts, nats = to(config.device, *data), {}, {}
     for name, makes in contestants(config).items():
@@ -182,10 +184,10 @@ def learn_digits(config: Config, data: Sequence[np.ndarray], run: int) -> dict[s
             model = make(rng)
             model.to(config.device)
             if half == 0 and family not in firsts:
-                firsts[family] = learn_half(config, model, data, f"{family}_first_{run}", config.lr, rng)
+                firsts[family] = learn_half(config, model, data, source, f"{family}_first_{run}", config.lr, rng)
             elif half == 1:
                 model.load_state_dict(firsts[family])
-                best = learn_half(config, model, data, f"{name.replace(', ', '_')}_{run}", config.lr / 3, rng)
+                best = learn_half(config, model, data, source, f"{name.replace(', ', '_')}_{run}", config.lr / 3, rng)
                 model.load_state_dict(best)
                 nats[name] = training.evaluate(model, model.loss, [data[2]])["NLL"]
     return nats
@@ -235,7 +237,7 @@ def show_digits(config: Config) -> tuple[Path, list[str]]:
     """What the blind spot costs on digits."""
     images = load_images(config)
     data = bits(images, config)
-    runs = [learn_digits(config, data, run) for run in range(config.runs)]
+    runs = [learn_digits(config, data, images.name, run) for run in range(config.runs)]
     nats = {name: [run[name] for run in runs] for name in runs[0]}
     costs = differences(nats)
     test, cost = "test NLL (nats per image)", "the blind network is worse by (nats per image)"

@@ -254,8 +254,8 @@ def conclude(config: Config, found: dict[Any, list[tuple[float, float]]], true: 
         f"Mean ± 95 % interval over {config.seeds} seeds from {config.seed} on, {config.images:,} images each, "
         f"{images.name};\n  sharpness: variance of the Laplacian of pixels in [0, 1]. Noise is sharp as well: look at "
         "the Fréchet distance.\n"
-        f"A better prior is good for something else, the Fréchet distance: {near[plain]:.2f} → {near[best]:.2f}; "
-        f"another decoder: {near[other]:.2f}.\n"
+        f"The Fréchet distance with N(0, I) and with the best prior: {near[plain]:.2f} → {near[best]:.2f}; "
+        f"with another decoder: {near[other]:.2f}.\n"
         f"E16: the best prior of all changes the sharpness from {share[plain]:.1%} to {share[best]:.1%} of real "
         f"digits, another decoder to {share[other]:.0%}"
     )

@@ -57,7 +57,10 @@ Config = TypeVar("Config", bound=Options)
 
 
 def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Config:
-    """Options from the command line: one --name for each field of the dataclass, its annotation the help."""
+    """Options from the command line: one --name for each field of the dataclass, its annotation the help.
+
+    No number is below 0, and a whole number counts something: it is at least 1 where its default is not 0.
+    """
     parser = argparse.ArgumentParser(f"python -m demos.{config.NAME}", description=config.__doc__, allow_abbrev=False)
     hints = get_type_hints(config, include_extras=True)
     for f in fields(config):
@@ -78,6 +81,13 @@ def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Confi
     if parser.parse_known_args(arguments)[0].quick:
         parser.set_defaults(**config.QUICK)  # what is given as well still counts
     given: dict[str, Any] = vars(parser.parse_args(arguments))
+    for f in fields(config):
+        default = f.default if isinstance(f.default, tuple) else (f.default,)
+        for number in value if isinstance(value := given[f.name], list) else [value]:
+            counts = type(number) is int and 0 not in default
+            if isinstance(number, int | float) and not number >= counts:
+                least = "at least 1" if counts else "at least 0"
+                parser.error(f"argument --{f.name.replace('_', '-')}: expected {least}, got {number}")
     options = config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
     try:
         backend.to_device(np.zeros(1), options.device)

@@ -78,6 +78,7 @@ def learn(config: Config, images: Images, bits: list[Any], kind: str, order: str
         checkpoint=path,
         config=config.identity(kind=kind, order=order, run=seed, data=images.name),
         resume=config.resumes(path),
+        workers=config.workers,
         title=f"{kind}, {order}, seed {seed}",
     )
     model.load_state_dict(run.best)

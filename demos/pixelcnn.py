@@ -60,6 +60,14 @@ def make(config: Config) -> Any:
     return PixelRNN(kind=config.model, hidden=config.channels // 2, layers=config.blocks, rng=rng)
 
 
+def load_labelled(config: Config, how: str) -> Bits:
+    """Binary digits, with labels where the model wants them."""
+    bits = load_bits(config, how)
+    if config.classes and (config.model != "gated" or not bits.labels):
+        sys.exit("demos.pixelcnn: --classes wants --model gated, and digits with labels: --bits dynamic has them")
+    return bits
+
+
 def split(config: Config, bits: Bits, which: int) -> list[Any]:
     """Training, validation or test set: images, and labels where the model wants them."""
     return to(config.device, bits[which], *([bits.labels[which]] if config.classes else []))
@@ -102,14 +110,13 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
     return run, {**facts, "recipe": recipe, "validation NLL": min(run.losses)}
 
 
-RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "bits", "seed")
+RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "bits", "classes", "seed")
 
 
 def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
     """The model whose weights are in --start or come with the demo, and what is known of them."""
     state, facts = weights.load(config.start or weights.shipped(config.model), config.NAME)
-    for name in ("model", "channels", "blocks"):
-        setattr(config, name, facts["recipe"][name])
+    weights.adopt(config, facts["recipe"], "model", "channels", "blocks", "classes")
     model = make(config)
     model.load_state_dict(state)
     model.to(config.device)
@@ -170,14 +177,12 @@ def main(config: Config) -> None:
     if config.evaluate:
         model, facts = pretrained(config)
         which = "of these weights" if config.start else "of the weights that come with the demo"
-        tell_number(model, load_bits(config, facts["recipe"]["bits"]), config, which)
+        tell_number(model, load_labelled(config, facts["recipe"]["bits"]), config, which)
         return
     if config.pretrained:
         model, facts = pretrained(config)
         config.bits = facts["recipe"]["bits"]
-    bits = load_bits(config, config.bits)
-    if config.classes and (config.model != "gated" or not bits.labels):
-        sys.exit("demos.pixelcnn: --classes wants --model gated, and digits with labels: --bits dynamic has them")
+    bits = load_labelled(config, config.bits)
     if config.pretrained:
         name = f"pretrained {config.model}, validation {facts['validation NLL']:.2f} nats"
         pictures = []

@@ -129,7 +129,8 @@ def pretrained(config: Config) -> tuple[VAE, dict[str, Any]]:
     """The model whose weights are in --start or come with the demo, and what is known of them."""
     path = config.start or weights.shipped(f"{'vae' if config.draws == 1 else 'iwae'}-{config.bits}")
     state, facts = weights.load(path, config.NAME)
-    config.hidden, config.latent = tuple(facts["recipe"]["hidden"]), facts["recipe"]["latent"]
+    recipe = facts["recipe"] | {"hidden": tuple(facts["recipe"]["hidden"])}
+    weights.adopt(config, recipe, "hidden", "latent", *(() if config.start else ("draws",)))
     model = make(config)
     model.load_state_dict(state)
     model.to(config.device)

@@ -8,6 +8,7 @@ what a run measures after exporting are these rounded weights, so that its numbe
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from scratchgen import training
 
-__all__ = ["FOLDER", "best_epoch", "export", "load", "shipped"]
+__all__ = ["FOLDER", "adopt", "best_epoch", "export", "load", "shipped"]
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -51,6 +52,16 @@ def load(path: Path, demo: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     print(f"weights: {path.name}, epoch {facts['best epoch']} of a training on {facts['data']}")
     print(f"  recipe: {json.dumps(facts['recipe'])}")
     return _single(parts["model"]), facts
+
+
+def adopt(config: Any, recipe: Mapping[str, Any], *names: str) -> None:
+    """Take over from a recipe what cannot be chosen any more. Ends the demo where something else was asked for."""
+    for name in names:
+        default = getattr(type(config), name)
+        was = recipe.get(name, default)  # an old recipe does not name what was not yet an option
+        if getattr(config, name) not in (was, default, config.QUICK.get(name, default)):
+            sys.exit(f"demos.{config.NAME}: --{name} {getattr(config, name)} was asked for, but the weights have {was}")
+        setattr(config, name, was)
 
 
 def _single(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

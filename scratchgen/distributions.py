@@ -42,9 +42,12 @@ class Bernoulli:
         """ln p(x) = x a − ζ(a), a the logits.  Eq. 15.1 (derivations/15-decoders.md#eq-15-1)
 
         x has the logits' shape, or one that broadcasts with it. For x between 0 and 1 this is minus a cross-entropy,
-        and no longer a density.
+        and no longer a density; beyond it is nothing, and the density refuses it: `ValueError`.
         """
         x, logits = _broadcast(x, self.logits)
+        values = x.data if isinstance(x, Tensor) else x
+        if backend.host_scalar(np.any((values < 0) | (values > 1))):
+            raise ValueError("Bernoulli.log_prob: expected x between 0 and 1, some lie outside: pixels 0 … 255?")
         return -F.binary_cross_entropy_with_logits(logits, x, "none")
 
     def sample(self, rng: Any, n: Shape = ()) -> Tensor:
@@ -235,6 +238,8 @@ def bernoulli_kl(q: Bernoulli, p: Bernoulli) -> Tensor:
 
 def categorical_kl(q: Categorical, p: Categorical) -> Tensor:
     """Σₖ qₖ (ln qₖ − ln pₖ).  Eq. 1.6 (derivations/01-likelihood.md#eq-1-6)"""
+    if q.logits.shape[-1] != p.logits.shape[-1]:
+        raise ValueError(f"kl_divergence: expected the same classes, got {q.logits.shape} and {p.logits.shape}")
     return F.sum(q.probs * (F.log_softmax(q.logits, -1) - F.log_softmax(p.logits, -1)), -1)
 
 

@@ -563,3 +563,15 @@ def test_sample_stops_the_gradient(rng):
     q, _ = pair(Normal, rng)
     assert q.rsample(rng).requires_grad
     assert not q.sample(rng).requires_grad
+
+
+@pytest.mark.parametrize("x", [[0.0, 2.0], [-0.1, 1.0], [255.0, 0.0]])
+def test_a_bernoulli_knows_nothing_beyond_0_and_1(x):
+    """There minus the cross-entropy would be a positive ln p."""
+    with pytest.raises(ValueError, match=r"Bernoulli.log_prob: expected x between 0 and 1, .* pixels 0 … 255\?"):
+        Bernoulli(np.array([1.0, -3.0])).log_prob(np.array(x))
+
+
+def test_categoricals_of_other_classes_are_not_compared():
+    with pytest.raises(ValueError, match=r"kl_divergence: expected the same classes, got \(2, 3\) and \(2, 1\)"):
+        kl_divergence(Categorical(np.zeros((2, 3))), Categorical(np.zeros((2, 1))))

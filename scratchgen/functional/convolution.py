@@ -108,7 +108,7 @@ def conv2d(
     zero: what their weights hold does not matter, and their gradient is 0. A masked convolution is a choice of taps:
     Eq. 4.8 (derivations/04-convolution.md#eq-4-8).
 
-    Raises `ValueError` where shapes and sizes do not fit together.
+    Raises `ValueError` where shapes and sizes do not fit together, `TypeError` for integers.
     """
     _expect_images("conv2d", x, weight)
     f, c = weight.shape[:2]
@@ -405,6 +405,11 @@ def _expect_images(name: str, x: Any, weight: Any) -> None:
     if len(x.shape) != 4 or len(weight.shape) != 4:
         raise ValueError(
             f"{name}: expected x (N, C, H, W) and a weight with 4 axes, got x {x.shape} and weight {weight.shape}"
+        )
+    if x.dtype.kind != "f" or weight.dtype.kind != "f":  # sums of taps are rounded to the kind of the images
+        raise TypeError(
+            f"{name}: expected floating-point numbers, got x {x.dtype} and weight {weight.dtype}; use "
+            "x.astype(np.float32), and pixels between 0 and 1"
         )
 
 

@@ -253,7 +253,7 @@ class LSTMCell(Module):
 
     def forward(self, x: Any, state: tuple[Any, Any] | None = None) -> tuple[Tensor, Tensor]:
         _expect("LSTMCell: x", x, 2, self.weight_ih)
-        h, c = state or _zeros(2, (x.shape[0],), self.weight_hh)
+        h, c = _begin("LSTMCell", state, ("h", "c"), (x.shape[0],), self.weight_hh)
         gates = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
         new = lstm_step(gates, c)
         return new[0], new[1]
@@ -285,7 +285,7 @@ class LSTM(Module):
     def forward(self, x: Any, state: tuple[Any, Any] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         _expect("LSTM: x", x, 3, self.weight_ih_l0)
         x = F.transpose(x, (2, 1, 0) if self.batch_first else (2, 0, 1))  # features first
-        parts = state or _zeros(2, (1, x.shape[2]), self.weight_hh_l0)
+        parts = _begin("LSTM", state, ("h", "c"), (1, x.shape[2]), self.weight_hh_l0)
         first = F.stack([F.transpose(part, (2, 0, 1)) for part in parts])
         weight = F.concatenate([self.weight_ih_l0, self.weight_hh_l0], 1)
         states = lstm(x, weight, self.bias_ih_l0 + self.bias_hh_l0, first)
@@ -317,7 +317,7 @@ class GRUCell(Module):
 
     def forward(self, x: Any, h: Any = None) -> Tensor:
         _expect("GRUCell: x", x, 2, self.weight_ih)
-        h = _zeros(1, (x.shape[0],), self.weight_hh)[0] if h is None else h
+        (h,) = _begin("GRUCell", None if h is None else (h,), ("h",), (x.shape[0],), self.weight_hh)
         return _gru_step(F.linear(x, self.weight_ih, self.bias_ih), h, self.weight_hh, self.bias_hh)
 
 
@@ -346,7 +346,8 @@ class GRU(Module):
         _expect("GRU: x", x, 3, self.weight_ih_l0)
         x = F.transpose(x, (1, 0, 2)) if self.batch_first else x
         steps, n, _ = x.shape
-        h = _zeros(1, (n,), self.weight_hh_l0)[0] if h is None else h[0]
+        (first,) = _begin("GRU", None if h is None else (h,), ("h",), (1, n), self.weight_hh_l0)
+        h = first[0]
         rows = F.linear(F.reshape(x, (steps * n, x.shape[2])), self.weight_ih_l0, self.bias_ih_l0)
         all_h = []
         for from_input in _one_by_one(rows.reshape((steps, n, rows.shape[1]))):
@@ -385,8 +386,15 @@ def open_forget_gate(bias: Parameter) -> None:
     bias.data[hidden : 2 * hidden] = 1
 
 
-def _zeros(count: int, shape: tuple[int, ...], weight: Any) -> list[Any]:
-    return [np.zeros_like(weight.data, shape=(*shape, weight.shape[1]), order="C") for _ in range(count)]
+def _begin(name: str, state: Any, parts: Sequence[str], shape: tuple[int, ...], weight: Any) -> Sequence[Any]:
+    """The parts of the first state, (*shape, hidden) each; zeros where none is given."""
+    shape = (*shape, weight.shape[1])
+    if state is None:
+        return [np.zeros_like(weight.data, shape=shape, order="C") for _ in parts]
+    got = [getattr(part, "shape", None) for part in state] if isinstance(state, tuple | list) else type(state).__name__
+    if got != [shape] * len(parts):
+        raise ValueError(f"{name}: expected {' and '.join(parts)} of shape {shape} as the first state, got {got}")
+    return list(state)
 
 
 def _expect(name: str, x: Any, axes: int, weight: Any) -> None:

@@ -122,23 +122,33 @@ class Rows:
         self.rows = rows
         self.draws = itertools.count()
 
-    def standard_normal(self, size: tuple[int, ...], dtype: Any = np.float64) -> Any:
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64) -> Any:
         """Standard normal numbers; the first axis of `size` counts images."""
-        return self._of_images("standard_normal", size, dtype)
+        return self._of_images("standard_normal", size, dtype=dtype)
 
-    def random(self, size: tuple[int, ...], dtype: Any = np.float64) -> Any:
+    def random(self, size: Any = None, dtype: Any = np.float64) -> Any:
         """Numbers uniform on [0, 1); the first axis of `size` counts images."""
-        return self._of_images("random", size, dtype)
+        return self._of_images("random", size, dtype=dtype)
 
-    def integers(self, *args: Any, **options: Any) -> Any:
-        """Integers that all images share, as which mask is to be used for this minibatch."""
-        return self.noise.draw(next(self.draws), "integers", *args, **options)
+    def integers(self, low: int, high: int | None = None, size: Any = None, dtype: Any = np.int64) -> Any:
+        """Without `size` one integer that all images share, as which mask is to be used for this minibatch; else the
+        first axis of `size` counts images."""
+        if size is None:
+            return self.noise.draw(next(self.draws), "integers", low, high, dtype=dtype)
+        return self._of_images("integers", size, low=low, high=high, dtype=dtype)
 
-    def _of_images(self, method: str, size: tuple[int, ...], dtype: Any) -> Any:
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"workers: with several, a loss draws by standard_normal, random or integers, not by {name}; "
+            "make it of these, or train with workers=1"
+        )
+
+    def _of_images(self, method: str, size: Any, **options: Any) -> Any:
         images = self.rows.stop - self.rows.start
-        if not size or size[0] != images:
+        shape = tuple(size) if isinstance(size, Iterable) else (size,)
+        if not shape or shape[0] != images:
             raise ValueError(
                 f"workers: a loss draws noise image by image, expected a shape ({images}, …), got {size}; draw what "
-                "all images share with rng.integers, or train with workers=1"
+                "all images share with rng.integers(n), or train with workers=1"
             )
-        return self.noise.draw(next(self.draws), method, (self.noise.n, *size[1:]), dtype=dtype)[self.rows]
+        return self.noise.draw(next(self.draws), method, size=(self.noise.n, *shape[1:]), **options)[self.rows]

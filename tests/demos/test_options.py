@@ -53,7 +53,12 @@ def test_help_names_every_option_and_default(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--device", "toaster"], ["--epochs", "many"], ["--hidden", "x"], ["--batch", "3"], ["--what"]]
+    "arguments",
+    [
+        *(["--device", "toaster"], ["--epochs", "many"], ["--hidden", "x"], ["--batch", "3"], ["--what"]),
+        *(["--epochs", "0"], ["--workers", "0"], ["--seed", "-1"], ["--hidden", "7", "0"], ["--lr", "-0.1"]),
+        ["--lr", "nan"],
+    ],
 )
 def test_a_wrong_option_is_named(arguments, capsys):
     with pytest.raises(SystemExit) as stop:

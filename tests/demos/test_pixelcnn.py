@@ -42,6 +42,17 @@ def test_classes(tmp_path, capsys, bits):
         pixelcnn.main(pixelcnn.Config(out=tmp_path, classes=True, **SMALL))
 
 
+def test_weights_with_classes_come_back(tmp_path, capsys):
+    """Whoever reads the file need not say that there are classes; where there are none, they cannot be asked for."""
+    path = tmp_path / "classes.npz"
+    pixelcnn.main(pixelcnn.Config(out=tmp_path, model="gated", classes=True, bits="dynamic", export=path, **SMALL))
+    trained = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
+    for way in ({"evaluate": True}, {"pretrained": True}):
+        pixelcnn.main(pixelcnn.Config(out=tmp_path, start=path, **way))
+        measured = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
+        assert measured[0].split(" nats")[0] == trained[0].split(" nats")[0]
+
+
 @pytest.mark.parametrize("model", ["pixelcnn", "gated", "row", "diagonal"])
 def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
     monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
@@ -77,6 +88,9 @@ def test_a_training_goes_on_from_exported_weights(tmp_path, capsys):
     assert facts["recipe"]["model"] == facts["start"]["recipe"]["model"] == "row"
     assert facts["start"]["recipe"]["lr"] == pixelcnn.Config.lr
     assert "start" not in facts["start"]
+    for asked in ({"channels": 6}, {"blocks": 3}, {"model": "gated"}, {"classes": True}):
+        with pytest.raises(SystemExit, match=rf"--{next(iter(asked))} .* was asked for, but the weights have"):
+            pixelcnn.pretrained(pixelcnn.Config(start=second, **asked))
 
 
 @pytest.mark.parametrize("model", ["pixelcnn", "diagonal"])

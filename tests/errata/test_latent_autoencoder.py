@@ -154,6 +154,7 @@ def test_noise_decoded_by_an_autoencoder_is_far_from_digits_and_by_a_vae_is_not(
 def test_draws_from_codes_have_their_moments(rng):
     """One component: the mean and covariance of all codes. Several: clusters are kept apart, in their proportions."""
     codes = rng.standard_normal((200, 3)) @ rng.standard_normal((3, 3)) + 5
+    assert draw_codes(codes[:, :1], 1, 7, rng).shape == (7, 1)  # a single latent dimension
     drawn = draw_codes(codes, 1, 4000, rng)
     error = codes.std() / math.sqrt(4000)
     np.testing.assert_allclose(drawn.mean(0), codes.mean(0), atol=6 * error)

@@ -373,3 +373,15 @@ def test_conv2d_says_what_does_not_fit(shapes, options, message):
 def test_conv_transpose2d_says_what_does_not_fit(shapes, options, message):
     with pytest.raises(ValueError, match=message):
         conv_transpose2d(*(sg.tensor(np.zeros(shape)) for shape in shapes), **options)
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int64])
+@pytest.mark.parametrize("side", [5, 28])
+@pytest.mark.parametrize("convolution", [conv2d, conv_transpose2d])
+def test_integers_are_refused(convolution, side, kind):
+    """A sum of taps is kept in the kind of the images: among integers it would wrap around."""
+    x, weight = np.ones((2, 1, side, side), kind), np.full((1, 1, 3, 3), 0.4, np.float32)
+    with pytest.raises(TypeError, match=rf"{convolution.__name__}: expected floating-point .* x {np.dtype(kind)} and"):
+        convolution(x, weight)
+    with pytest.raises(TypeError, match=rf"and weight {np.dtype(kind)}; use x.astype\(np.float32\)"):
+        convolution(weight, x)

@@ -308,6 +308,30 @@ def test_inputs_that_do_not_fit_are_named(layer, rng):
             layer(4, 3, rng=rng)(x)
 
 
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.LSTMCell, nn.GRU, nn.GRUCell])
+def test_states_that_do_not_fit_are_named(layer, rng):
+    """None is read in another way: of several layers, of one image for all, of cells that are not there."""
+    cell, parts = "Cell" in layer.__name__, 2 if "LSTM" in layer.__name__ else 1
+    x = np.zeros((2, 4) if cell else (6, 2, 4), np.float32)
+    fits = (2, 3) if cell else (1, 2, 3)
+    net = layer(4, 3, rng=rng)
+    for shape in [(2, 2, 3), (3, 2, 3), (1, 1, 3), (1, 3), (3,), (1, 2, 3), (2, 3), (2, 1)]:
+        state = tuple(np.zeros(shape, np.float32) for _ in range(parts))
+        given = state if parts == 2 else state[0]
+        if shape == fits:
+            net(x, given)
+            continue
+        wanted = ", ".join(map(str, fits))
+        with pytest.raises(
+            ValueError, match=rf"{layer.__name__}: expected h .*of shape \({wanted}\) as the first state"
+        ):
+            net(x, given)
+    part = np.zeros(fits, np.float32)
+    for strange in [(), (part,), (part,) * 3, part] if parts == 2 else [(part, part)]:
+        with pytest.raises(ValueError, match="as the first state, got"):
+            net(x, strange)
+
+
 @pytest.mark.parametrize("layer", [nn.LSTM, nn.LSTMCell])
 def test_forget_gates_begin_open(layer, rng):
     biases = [value for name, value in layer(4, 3, rng=rng).state_dict().items() if "bias" in name]

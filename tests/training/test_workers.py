@@ -104,26 +104,29 @@ def test_gradients_add_to_what_is_there():
 
 
 def test_noise_is_that_of_one_generator():
-    """Normal and uniform numbers by rows, integers whole; and the generator has moved on as if it were alone."""
+    """Numbers by rows, a single integer for all; and the generator has moved on as if it were alone."""
     drawn = {}
 
     def watched(model):
         def loss(x, generator):
             z = backend.normal(generator, (len(x), 4), x)
-            which = generator.integers(100, size=3)
+            which = generator.integers(100)
+            each = generator.integers(5, 100, size=len(x))
             u = backend.uniform(generator, (len(x), 2, 3), x)
-            drawn[generator.rows.start] = z, which, u
+            drawn[generator.rows.start] = z, which, u, each
             return model.loss(x, generator)
 
         return loss
 
     gradient(3, watched)
     alone = rng(2)
-    z, which, u = alone.standard_normal((11, 4)), alone.integers(100, size=3), alone.random((11, 2, 3))
+    z, which, each = alone.standard_normal((11, 4)), alone.integers(100), alone.integers(5, 100, size=11)
+    u = alone.random((11, 2, 3))
     parts = [drawn[start] for start in sorted(drawn)]
     np.testing.assert_array_equal(np.concatenate([p[0] for p in parts]), z)
     np.testing.assert_array_equal(np.concatenate([p[2] for p in parts]), u)
-    assert all((p[1] == which).all() for p in parts)
+    np.testing.assert_array_equal(np.concatenate([p[3] for p in parts]), each)
+    assert [p[1] for p in parts] == [which] * 3
 
 
 def test_a_whole_training(tmp_path):

@@ -70,12 +70,14 @@ class MaskedNetwork(Autoregressive):
         return count_live(self)
 
     def logits(self, x: Any, condition: Any = None) -> Any:
+        self.check_condition(len(x), condition)
         outputs = self.along_row(x, self.from_above(x, condition, on_images), on_images)
         return outputs if self.levels == 2 else outputs.reshape((len(x), self.levels, *self.shape))
 
     def scan(self, n: int, condition: Any = None) -> Generator[Any, Any, None]:
         """As `Autoregressive.scan`, with what layers have computed remembered.  Eq. 6.10
         (derivations/06-gated-pixelcnn.md#eq-6-10)"""
+        self.check_condition(n, condition)
         colours, height, width = self.shape
         cache = Cache(self, n)
         row = cache.memories[self.first].own_row  # the first layer's memory of its input is the row being drawn
@@ -100,6 +102,7 @@ class MaskedNetwork(Autoregressive):
         if any(layer.vertical for layer in layers):
             yield from super().waves(levels, condition)
             return
+        self.check_condition(len(levels), condition)
         (colours, height, width), like = self.shape, self.like
         lag = 1 + max(0, *map(reach_to_the_right, layers))
         memories = {layer: FrontMemory(layer, len(levels), height, width, lag) for layer in layers}

@@ -43,7 +43,8 @@ def compress(model: Autoregressive, x: Any, condition: Any = None) -> bytes:
 
     Payload: at most −log₂ p(x) + N D · 2·10⁻⁷ + 8 bits, for up to 256 levels: Eq. 2.14
     (derivations/02-codes.md#eq-2-14). All images share one stream. `condition` is not stored: who decompresses has to
-    know it. Raises `ValueError` as `log_prob`, and `FloatingPointError` for logits that are no numbers.
+    know it. For every model that has a `scan`: a `Mixture` has none, its members do. Raises `ValueError` as `log_prob`,
+    and `FloatingPointError` for logits that are no numbers.
     """
     model.check(x, condition)
     levels = backend.to_host(x).astype(np.int64).reshape(len(x), len(model.order))
@@ -64,9 +65,12 @@ def decompress(model: Autoregressive, data: bytes, condition: Any = None) -> Any
     """The images (N, *shape) that were given to `compress`, as `sample` returns them: levels in the model's dtype.
 
     Raises `CompressionError` for a file that is no such file, or damaged, or cut short, for another model or condition,
-    and where the images do not have the checksum of those compressed (see above: the same bits).
+    and where the images do not have the checksum of those compressed (see above: the same bits); `TypeError` where
+    `data` are no bytes.
     """
-    header, payload = Header.unpack(data)
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"decompress: expected the bytes that compress gave, got {type(data).__name__}; read the file")
+    header, payload = Header.unpack(bytes(data))
     header.check(model, condition)
     levels = np.zeros((header.n, len(model.order)), np.int64)
     decoder, like = Decoder(payload), model.like
@@ -250,7 +254,8 @@ class Header(NamedTuple):
                 f"decompress: compressed with another model ({self.fingerprint.hex()}, this {type(model).__name__} is "
                 f"{fingerprint(model).hex()}); load the weights with which it was compressed"
             )
-        if self.condition != _checksum(condition):
+        labels = getattr(condition, "shape", None) == (self.n,) and condition.dtype.kind in "iu"
+        if not (labels or condition is None) or self.condition != _checksum(condition):
             written = "without a condition; give none"
             if self.condition:
                 written = f"with another condition; give condition=, the same {self.n} integers in the same order"

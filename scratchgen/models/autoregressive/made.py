@@ -134,7 +134,7 @@ class Mixture(Autoregressive):
 
         All members are as likely, whatever the known elements say.
         """
-        mask = np.broadcast_to(known_mask, (len(x), *self.shape))
+        mask = self.checked_mask(x, known_mask)
         u = backend.to_host(backend.uniform(rng, (len(x),), self.like))
         chosen = (u.astype(np.float64) * len(self.members)).astype(int)
         out = np.zeros_like(self.like, shape=(len(x), *self.shape))

@@ -122,9 +122,10 @@ class Autoregressive(nn.Module):
 
         An element is drawn given all elements *before* it in `order`. Where known ones come later, the result is
         therefore no draw from p(unknown | known): those still to come have no say (ledger item 26). Raises as
-        `log_prob`.
+        `log_prob`, `ValueError` for a mask that is not of this kind, and `FloatingPointError` where the model's logits
+        are no numbers.
         """
-        mask = np.broadcast_to(known_mask, (len(x), *self.shape))
+        mask = self.checked_mask(x, known_mask)
         levels = np.where(mask, x, 0).astype(self.like.dtype)
         self.check(levels, condition)
         flat, known = (a.reshape(len(x), self.size) for a in (levels, mask))
@@ -146,8 +147,7 @@ class Autoregressive(nn.Module):
     def check(self, x: Any, condition: Any) -> None:
         """Raises `ValueError` where x are no images of this model, or the condition is none of its classes."""
         name = type(self).__name__
-        if tuple(x.shape[1:]) != self.shape:
-            raise ValueError(f"{name}: expected images (N, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}")
+        self.check_shape(x)
         strange = ~((x >= 0) & (x < self.levels) & (x == np.floor(x)))  # NaN fails every comparison
         if backend.host_scalar(strange.any()):
             raise ValueError(
@@ -155,24 +155,52 @@ class Autoregressive(nn.Module):
                 f"{backend.host_scalar(strange.sum())} elements are not (scale or binarize the images first; elements "
                 "that are not known are for `complete`)"
             )
+        self.check_condition(len(x), condition)
+
+    def check_shape(self, x: Any) -> None:
+        """Raises `ValueError` where x (N, *shape) has another shape."""
+        if getattr(x, "shape", ())[1:] != self.shape:
+            wanted = f"(N, {', '.join(map(str, self.shape))})"
+            got = getattr(x, "shape", type(x).__name__)
+            raise ValueError(f"{type(self).__name__}: expected images {wanted}, got {got}")
+
+    def check_condition(self, n: int, condition: Any) -> None:
+        """Raises `ValueError` where the condition is not the classes of n images."""
+        name = type(self).__name__
         if self.classes is None:
             if condition is not None:
                 raise ValueError(f"{name}: this model has no classes, expected condition=None")
             return
-        wanted = f"{name}: expected a condition of {len(x)} integers 0 … {self.classes - 1}, the classes"
-        if condition is None or condition.shape != (len(x),) or condition.dtype.kind not in "iu":
-            kind = None if condition is None else f"{condition.dtype}{tuple(condition.shape)}"
-            raise ValueError(f"{wanted}, got {kind}")
+        wanted = f"{name}: expected a condition of {n} integers 0 … {self.classes - 1}, the classes"
+        if getattr(condition, "shape", None) != (n,) or condition.dtype.kind not in "iu":
+            raise ValueError(f"{wanted}, got {_described(condition)}")
         if backend.host_scalar(((condition < 0) | (condition >= self.classes)).any()):
             raise ValueError(f"{wanted}; some lie outside")
+
+    def checked_mask(self, x: Any, known_mask: Any) -> Any:
+        """The mask of all images x, where it was given for one. Raises `ValueError` where either does not fit."""
+        self.check_shape(x)
+        if getattr(known_mask, "dtype", None) != np.dtype(bool) or known_mask.shape not in (x.shape, self.shape):
+            raise ValueError(
+                f"{type(self).__name__}: expected a mask, an array of bool, {tuple(x.shape)} or for all images "
+                f"{self.shape}, got {_described(known_mask)}"
+            )
+        return np.broadcast_to(known_mask, x.shape)
+
+
+def _described(x: Any) -> str:
+    """What somebody gave: of an array, its kind and shape."""
+    return f"{x.dtype}{tuple(x.shape)}" if hasattr(x, "shape") else type(x).__name__
 
 
 def quantile(logits: Any, u: Any) -> Any:
     """The level at which the cumulative distribution passes u ∈ [0, 1): with u uniform, a draw from p.
 
     logits of a Bernoulli, shaped as u, x = 1 if u ≥ p(0) = σ(−a); or (*u.shape, K) of a softmax → levels in the shape
-    and dtype of u.
+    and dtype of u. Raises `FloatingPointError` for logits that are no numbers: no level would be more likely.
     """
+    if backend.host_scalar(np.isnan(logits).any()):
+        raise FloatingPointError("to draw, logits have to be numbers, got NaN: has the model's training diverged?")
     if logits.ndim == u.ndim:
         return (u >= F.sigmoid(-logits)).astype(u.dtype)
     cumulative = np.cumsum(F.softmax(logits, -1), axis=-1)

@@ -104,7 +104,7 @@ def _walk(rows: Any, x: Any, order: list[int]) -> Any:
     """Vᵢ · hᵢ for every pixel i of x (N, D).  Eq. 3.10 (derivations/03-conditionals.md#eq-3-10)"""
     bias, weight, out_weight = _parts(rows)
     u, h = _begin(bias, len(x))
-    out = np.zeros_like(x)
+    out = np.zeros_like(rows, shape=x.shape)
     for i in order:
         out[:, i] = h @ out_weight[i]
         _advance(u, h, x[:, i], weight[i])

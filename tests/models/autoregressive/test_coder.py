@@ -3,6 +3,7 @@
 import math
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -320,9 +321,21 @@ def test_another_model_is_refused(small):
             decompress(other, data, labels)
 
 
+def test_what_are_no_bytes(small):
+    model, _, labels, data = small
+    for same in (bytearray(data), memoryview(data)):
+        np.testing.assert_array_equal(decompress(model, same, labels), decompress(model, data, labels))
+    for wrong in ("a.bin", Path("a.bin"), np.frombuffer(data, np.uint8), None):
+        with pytest.raises(
+            TypeError, match=r"decompress: expected the bytes that compress gave, got .*; read the file"
+        ):
+            decompress(model, wrong, labels)
+
+
 def test_another_condition_is_refused(small, rng):
     model, _, labels, data = small
-    for wrong in (None, labels[::-1], labels[:3], (labels + 1) % 3):
+    same = (labels[:, None], labels + 0.3, labels.tolist())  # of the same numbers, but no such array
+    for wrong in (None, labels[::-1], labels[:3], (labels + 1) % 3, *same):
         with pytest.raises(CompressionError, match=r"compressed with .*condition"):
             decompress(model, data, wrong)
     plain = Linear((1, 2, 2), rng=rng)

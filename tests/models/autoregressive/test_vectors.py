@@ -12,6 +12,7 @@ from scratchgen import backend, optim, training
 from scratchgen.models.autoregressive import Autoregressive
 from scratchgen.models.autoregressive.fvsbn import FVSBN
 from scratchgen.models.autoregressive.made import MADE, Mixture
+from scratchgen.models.autoregressive.model import quantile
 from scratchgen.models.autoregressive.nade import NADE, plain_logits
 from scratchgen.models.autoregressive.orders import raster, shuffled, spiral
 
@@ -407,3 +408,36 @@ def test_what_a_mixture_cannot_do_is_said(rng):
         next(mixture.scan(1))
     with pytest.raises(ValueError, match="whole numbers 0 … 1"):
         mixture.log_prob(np.full((1, 2, 3), 0.5, np.float32))
+
+
+def test_images_and_masks_that_do_not_fit_are_not_stretched(rng):
+    """To complete: an image without its axis of images, one pixel for all, a mask of another kind or size."""
+    mixture = several_orders(2, 3, rng)
+    for model in (FVSBN((2, 3)), mixture):
+        name, x, known = type(model).__name__, bits(rng, 4, 2, 3), np.zeros((2, 3), bool)
+        for wrong in (x[0], x[:, :1], x[..., None], x[:, :, :1], [[0, 1]]):
+            with pytest.raises(ValueError, match=rf"{name}: expected images \(N, 2, 3\), got"):
+                model.complete(wrong, known, rng)
+        for mask in (known[0], known[:, :2], np.zeros((4, 1, 1), bool), known * 1.0, known * 1, None, "a", [[True]]):
+            with pytest.raises(ValueError, match=rf"{name}: expected a mask, an array of bool, \(4, 2, 3\) or for all"):
+                model.complete(x, mask, rng)
+        np.testing.assert_array_equal(model.complete(x, known | True, rng), x)
+        np.testing.assert_array_equal(model.complete(x, np.ones((4, 2, 3), bool), rng), x)
+
+
+@each_model
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int64])
+def test_zeros_and_ones_of_any_kind(name, kind, rng):
+    model, x = built(name, "shuffled", 3, 2, rng), bits(rng, 5, 3, 2, dtype=np.float64)
+    np.testing.assert_allclose(model.logits(x.astype(kind)).numpy(), model.logits(x).numpy(), rtol=1e-6)
+
+
+def test_a_model_that_has_diverged_draws_nothing():
+    """NaN is no logit: every comparison with it is false, and black images would look like an answer."""
+    model = FVSBN((2, 2))
+    model.bias.data[2] = np.nan
+    with pytest.raises(FloatingPointError, match="have to be numbers, got NaN: has the model's training diverged"):
+        model.sample(3, np.random.default_rng(0))
+    for logits in (np.array([0.0, np.nan]), np.array([[0.0, 1.0, np.nan]])):
+        with pytest.raises(FloatingPointError, match="got NaN"):
+            quantile(logits, np.full(logits.shape[:1], 0.5))
