@@ -282,6 +282,8 @@ def main(config: Config) -> None:
     """Train all, tell, draw."""
     if config.draws < 2:
         raise SystemExit("demos.conditional: an interval needs --draws 2 or more")
+    if config.labels % 10:
+        raise SystemExit(f"demos.conditional: --labels is a multiple of 10, as many of each class, got {config.labels}")
     images = load_images(config)
     print("claim C-COND: CGAN and AC-GAN control the class of what they draw")
     judge = learn_judge(config, images)

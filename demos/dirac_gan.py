@@ -12,7 +12,7 @@ from __future__ import annotations
 import cmath
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -66,25 +66,31 @@ NEAR = (0.03, 0.04)  # where a path begins that is to know only the neighbourhoo
 def compare(game: Game, way: Way, steps: int = 100) -> tuple[complex, complex]:
     """The eigenvalue of the closed form, and that of the path."""
     path = dynamics.play(functools.partial(way.step, game), NEAR, steps)
-    return dynamics.eigenvalues(way.jacobian(game.c))[0], dynamics.measured(path)[0]
+    return leading(dynamics.eigenvalues(way.jacobian(game.c))), leading(dynamics.measured(path))
 
 
-def show(config: Config) -> list[float]:
-    """The table; returns |λ measured − λ foretold| of each line."""
+def leading(eigenvalues: Sequence[complex]) -> complex:
+    """The larger one, which decides in the end; of a pair that turns, the one that turns forwards."""
+    return max(eigenvalues, key=lambda z: (round(abs(z), 9), z.imag))
+
+
+def show(config: Config) -> tuple[list[float], str]:
+    """The table; returns |λ measured − λ foretold| of each line, and what the Dirac-GAN does."""
     print(
         f"η = {config.lr:g}; λ: from the Jacobian, and from 100 steps that begin at {NEAR}\n"
         "  game         turns               |λ|        measured   degrees a step   measured    what it does"
     )
-    off = []
+    off, fates = [], {}
     for game in (BILINEAR, DIRAC):
         for name, way in ways(config).items():
             foretold, seen = compare(game, way)
             off.append(abs(foretold - seen))
+            fates[name] = fate(foretold)  # the Dirac-GAN's are the last
             print(
                 f"  {game.name:11s}  {name:18s}  {abs(foretold):.6f}   {abs(seen):.6f}"
                 f"       {degrees(foretold):7.4f}     {degrees(seen):7.4f}    {fate(foretold)}"
             )
-    return off
+    return off, ", ".join(f"{name} {what}" for name, what in fates.items())
 
 
 def degrees(eigenvalue: complex) -> float:
@@ -126,7 +132,7 @@ def draw_spirals(game: Game, config: Config, path: Path) -> Path:
         axes.scatter(*points.T, s=11, c=np.arange(len(points)), cmap="plasma", linewidths=0, zorder=3)
         axes.plot(*BEGIN, marker="o", color="none", markeredgecolor="black")
         axes.plot(0, 0, marker="+", color="black", markersize=9)
-        eigenvalue = dynamics.eigenvalues(matrix)[0]
+        eigenvalue = leading(dynamics.eigenvalues(matrix))
         axes.set_title(f"{name}\n|λ| = {abs(eigenvalue):.4f}, {degrees(eigenvalue):.2f}° a step")
         axes.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal", xlabel="θ (what G makes; the data is at 0)")
     panels[0].set_ylabel("ψ (D's slope)")
@@ -152,7 +158,7 @@ def draw_distances(config: Config, path: Path) -> Path:
     steps = np.arange(4 * config.steps + 1)
     for k, (name, way) in enumerate(ways(config).items()):
         points = dynamics.play(functools.partial(way.step, DIRAC), NEAR, len(steps) - 1)
-        growth = abs(dynamics.eigenvalues(way.jacobian(DIRAC.c))[0])  # of a pair that turns
+        growth = abs(leading(dynamics.eigenvalues(way.jacobian(DIRAC.c))))
         near.plot(steps, np.hypot(*points.T), color=f"C{k}", linestyle="-", label=name)
         near.plot(steps, math.hypot(*NEAR) * growth**steps, color=f"C{k}", linestyle=":")
     near.set(yscale="log", xlabel="step", ylabel="√(θ² + ψ²), from a distance of 0.05")
@@ -173,7 +179,7 @@ def draw_distances(config: Config, path: Path) -> Path:
 # -------------------------------------------------------------------------------------------------------------- main
 def main(config: Config) -> None:
     """Compare, draw, and say what came out."""
-    off = show(config)
+    off, fates = show(config)
     cycles = {lr: settled(lr) for lr in (0.05, 0.1, 0.3)}
     pairs = ", ".join(f"{r2:.4f} at η = {lr:g}" for lr, r2 in cycles.items())
     print(f"\nthe non-saturating Dirac-GAN, simultaneous, from (1, 0): r² settles near 2η: {pairs}")
@@ -185,7 +191,7 @@ def main(config: Config) -> None:
             draw_distances(config, folder / "distances.png"),
         )
     print(
-        "claim C-OSC: simultaneous steps spiral outwards, alternating ones go in circles, R1 and unrolling lead home;"
+        f"claim C-OSC, Dirac-GAN: {fates};"
         f"\n  the spirals' eigenvalues are those of the Jacobians to {max(off[:4]):.0e} (bilinear)"
         f" and {max(off[4:]):.0e} (Dirac-GAN)"
     )

@@ -72,10 +72,11 @@ class FirstGAN(GAN):
 
 def learn(config: Config, images: Images) -> training.Run:
     """Train; the scores of validation images on the way are part of the history."""
-    gan = FirstGAN(config.hidden, config.units, np.random.default_rng(config.seed)).to(config.device)
+    rng = np.random.default_rng(config.seed)  # one for all: D's dropout draws from it, too, and it is in the checkpoint
+    gan = FirstGAN(config.hidden, config.units, rng).to(config.device)
     d = optim.SGD(gan.discriminator.parameters(), config.lr / 2, momentum=0.5)
     g = optim.SGD(gan.generator.parameters(), config.lr, momentum=0.5)
-    run = training.Run(gan, training.Players(discriminator=d, generator=g), np.random.default_rng(config.seed))
+    run = training.Run(gan, training.Players(discriminator=d, generator=g), rng)
     run.history["scores"] = []
     average = optim.ExponentialMovingAverage(
         gan.generator.parameters(), 1 - 1 / config.memory, into=gan.average.parameters()
@@ -130,9 +131,9 @@ def main(config: Config) -> None:
     images = load_images(config)
     config.epochs = config.epochs or (100 if images.complete else 30)
     config.memory = config.memory or (10_000 if images.complete else 200)
+    config.samples = n = min(config.samples, len(images.train[0]))  # of each kind: the score depends on how many
     run = learn(config, images)
     rng, train = np.random.default_rng([config.seed, 3]), images.train[0]
-    n = min(config.samples, len(train))
     kinds = {
         **made(config, run.model),
         CENTROIDS: centroids(train, n, rng, KMEANS).astype(np.float32),

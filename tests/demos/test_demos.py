@@ -336,7 +336,8 @@ def test_mode_collapse_goes_on_and_collects(tmp_path, capsys, undrawn, counted_o
 @demos
 def test_a_demo_resumes_to_the_same_numbers(name, tmp_path, capsys, undrawn, monkeypatch):
     """Two epochs at once, or stopped at the end of the second before it is kept and then resumed: the last line
-    agrees. So optimizer, learning rate and random numbers are what they were in the middle of the training."""
+    agrees, and so does every number that was kept. So optimizer, learning rate and random numbers are what they were
+    in the middle of the training."""
     module, settings, *_ = DEMOS[name]
     settings = settings | {"epochs": 4 if name == "blind_spot" else 2}  # it trains in two halves
     module.main(module.Config(out=tmp_path / "one", **settings))
@@ -350,6 +351,11 @@ def test_a_demo_resumes_to_the_same_numbers(name, tmp_path, capsys, undrawn, mon
     capsys.readouterr()
     module.main(module.Config(out=tmp_path / "two", resume=True, **settings))
     assert capsys.readouterr().out.splitlines()[-1] == at_once.splitlines()[-1]
+    for path in (tmp_path / "one").glob("*.npz"):
+        with np.load(path) as one, np.load(tmp_path / "two" / path.name) as two:
+            assert one.files == two.files
+            for part in one.files:
+                np.testing.assert_array_equal(one[part], two[part], err_msg=f"{path.name}: {part}")
 
 
 def stopped_at_the_end_of_epoch_2(train):

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ... import backend
 
-__all__ = ["check_decoder", "check_labels", "check_latent", "check_levels", "check_pixels"]
+__all__ = [
+    "check_decoder",
+    "check_grey",
+    "check_labels",
+    "check_latent",
+    "check_levels",
+    "check_penalty",
+    "check_pixels",
+]
 
 
 def check_decoder(who: str, decoder: str, variance: float | str | None) -> None:
     """Raise `ValueError` for an unknown decoder, and for a variance that it does not have."""
     if decoder not in ("bernoulli", "normal", "categorical"):
         raise ValueError(f"{who}: decoder must be 'bernoulli', 'normal' or 'categorical', got {decoder!r}")
-    positive = variance in (None, "scalar") or (not isinstance(variance, str) and variance > 0)
+    positive = variance in (None, "scalar") or (not isinstance(variance, str) and 0 < variance < math.inf)
     if not positive or (variance is not None and decoder != "normal"):
         raise ValueError(
-            f"{who}: variance={variance!r} wants decoder='normal', and to be positive, 'scalar' (one that is learned) "
-            "or None (one learned for each pixel)"
+            f"{who}: variance={variance!r} wants decoder='normal', and to be positive and finite, 'scalar' (one that "
+            "is learned) or None (one learned for each pixel)"
         )
 
 
@@ -43,6 +52,23 @@ def check_labels(who: str, labels: Any, classes: int | None, n: int) -> None:
         raise ValueError(f"{wanted}, got {got}")
     if backend.host_scalar(((labels < 0) | (labels >= classes)).any()):
         raise ValueError(f"{wanted}; some lie outside")
+
+
+def check_penalty(who: str, beta: float, free_bits: float) -> None:
+    """Raise `ValueError` unless both weights of the KL divergence are numbers ≥ 0: others turn the bound around."""
+    for name, value in (("beta", beta), ("free_bits", free_bits)):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{who}: {name} must be finite and at least 0, got {value}")
+
+
+def check_grey(who: str, x: Any) -> None:
+    """Raise `ValueError` unless every pixel of the raw array `x` lies in [0, 1], as a probability does."""
+    if not backend.host_scalar(((x >= 0) & (x <= 1)).all()):  # NaN fails every comparison
+        raise ValueError(
+            f"{who}: a cross-entropy wants pixels in [0, 1], these lie in "
+            f"{backend.host_scalar(x.min()):g} … {backend.host_scalar(x.max()):g}; divide them by 255, or use "
+            "loss='squared error'"
+        )
 
 
 def check_pixels(who: str, x: Any) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor
+from .assumptions import check_grey, check_latent
 from .networks import decoder_network, encoder_network, hidden_sizes
 
 __all__ = ["PCA", "Autoencoder", "mask", "pca"]
@@ -54,6 +55,7 @@ class Autoencoder(nn.Module):
         rng: Any = None,
     ) -> None:
         _check(pixels, code, output, loss, masked, shape)
+        check_latent("Autoencoder", latent, "diagonal")
         sizes = hidden_sizes(hidden)
         self.latent = latent
         self.kind, self.masked = loss, masked
@@ -78,8 +80,10 @@ class Autoencoder(nn.Module):
         """The error per image, summed over its pixels. `rng` is for the noise of a denoising autoencoder alone.
 
         Where pixels are blanked, the answer is still compared with the clean image: Eq. 8.16
-        (derivations/08-linear-autoencoder.md#eq-8-16).
+        (derivations/08-linear-autoencoder.md#eq-8-16). Raises `ValueError` for images that are no rows or none at all,
+        and in a cross-entropy for pixels outside [0, 1].
         """
+        _check_images(x, self.kind)
         a = self.decoder(self.encode(mask(x, self.masked, rng) if self.masked else x))
         if self.kind == "cross-entropy":
             total = F.binary_cross_entropy_with_logits(a, x, "sum")
@@ -125,15 +129,28 @@ def pca(x: Any, latent: int) -> PCA:
     """Principal component analysis (주성분 분석) of data x (N, pixels), through the singular values of x − m.
 
     Eqs. 8.7 and 8.8 (derivations/08-linear-autoencoder.md#eq-8-7), with dtype of x. Raises `ValueError` unless
-    1 ≤ latent ≤ min(N, pixels). C. Eckart, G. Young, *The approximation of one matrix by another of lower rank*, 1936.
+    1 ≤ latent ≤ min(N, pixels) and all x are finite. C. Eckart, G. Young, *The approximation of one matrix by another
+    of lower rank*, 1936.
     """
     x = backend.to_host(x)
     if not 1 <= latent <= min(x.shape):
         raise ValueError(f"pca: {len(x)} images of {x.shape[1]} pixels have no {latent} principal directions")
+    if not np.isfinite(x).all():
+        raise ValueError("pca: expected finite data, got NaN or infinite numbers among them; remove those images")
     mean = x.mean(0)
     triangle = np.linalg.qr(x - mean, mode="r")  # X = QR: X and R have the same XᵀX, and R is small
     _, singular, directions = np.linalg.svd(triangle, full_matrices=False)
     return PCA(mean, directions[:latent], singular**2 / len(x))
+
+
+def _check_images(x: Any, kind: str) -> None:
+    if x.ndim != 2 or not len(x):
+        raise ValueError(
+            f"Autoencoder.loss: expected images as rows (N, pixels), at least one, got {x.shape}; use "
+            "x.reshape(-1, pixels)"
+        )
+    if kind == "cross-entropy":
+        check_grey("Autoencoder.loss", x.data if isinstance(x, Tensor) else x)
 
 
 def _check(pixels: int, code: str, output: str, loss: str, masked: float, shape: Any) -> None:

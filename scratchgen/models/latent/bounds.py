@@ -58,8 +58,8 @@ def normalized_weights(log_weights: Any) -> Any:
     The share of each sample in its image's estimate: Σᵢ w̃ᵢ f(zᵢ) estimates the posterior mean of f (self-normalised
     importance sampling, 자기 정규화). Where all weights are 0, so are the shares.
     """
-    alive = F.max(log_weights, 0) > -math.inf
-    return F.where(alive, F.softmax(F.where(alive, log_weights, 0.0), 0), 0.0)
+    dead = F.max(log_weights, 0) == -math.inf
+    return F.where(dead, 0.0, F.softmax(F.where(dead, 0.0, log_weights), 0))
 
 
 def effective_sample_size(log_weights: Any) -> Any:
@@ -89,7 +89,7 @@ class Estimate(NamedTuple):
 
     log_prob: np.ndarray  # ln (1/k) Σ w in nats: on average *below* ln p(x)
     effective: np.ndarray  # effective sample size, 1 … k
-    error: np.ndarray  # standard error of log_prob in nats: to be believed only where ESS is large
+    error: np.ndarray  # standard error of log_prob in nats: to be believed only where ESS is large; NaN for k = 1
 
 
 def log_prob(model: Any, x: Any, k: int, rng: Any, labels: Any = None, chunk: int = 1000) -> Estimate:
@@ -135,11 +135,14 @@ def _estimate(
             log_w = log_weights(some[0], np.swapaxes(noise, 0, 1), *some[1:])
             log_w = backend.to_host(log_w.data if isinstance(log_w, Tensor) else log_w).astype(np.float64)
             more = F.logsumexp(np.stack([log_w, 2 * log_w]), 1)
-            sums[:, rows] = np.logaddexp(sums[:, rows], more)  # Eq. 11.11
+            with np.errstate(invalid="ignore"):  # NaN, if there is any, goes through
+                sums[:, rows] = np.logaddexp(sums[:, rows], more)  # Eq. 11.11
     total, squares = sums
     with np.errstate(invalid="ignore", divide="ignore"):
-        effective = np.nan_to_num(np.exp(2 * total - squares))  # 0 where all weights are 0
+        effective = np.where(total == -np.inf, 0.0, np.exp(2 * total - squares))  # 0 where all weights are 0
         error = np.sqrt(np.maximum(1 / effective - 1 / k, 0.0))  # Eq. 11.12
+    if k == 1:
+        error[:] = np.nan  # one draw says nothing about its spread
     return Estimate(total - math.log(k), effective, error)
 
 

@@ -297,13 +297,20 @@ class HandVAE:
         return {name: value for layer in self.layers for name, value in layer.weights.items()}
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
-        """Take the weights of a `VAE` (or `HandVAE`) of the same shape, copied; raises `ValueError` for any other."""
+        """Take the weights of a `VAE` (or `HandVAE`) of the same shape, copied, and with them its dtype; raises
+        `ValueError` for any other, and for weights that are not all of one floating-point dtype."""
         expected = {name: value.shape for name, value in self.state_dict().items()}
         given = {name: value.shape for name, value in state.items()}
         differences = [
             f"{name}: expected {expected.get(name, 'nothing')}, got {given.get(name, 'nothing')}"
             for name in {**expected, **given}
             if expected.get(name) != given.get(name)
+        ]
+        floats = [value.dtype for value in state.values() if value.dtype.kind == "f"] or [np.dtype(np.float32)]
+        differences = differences or [
+            f"{name}: expected {floats[0]}, got {value.dtype}"
+            for name, value in state.items()
+            if value.dtype != floats[0]
         ]
         if differences:
             raise ValueError("HandVAE.load_state_dict:\n  " + "\n  ".join(differences))
@@ -314,9 +321,10 @@ class HandVAE:
     def forward(self, x: Array, noise: Array) -> Pass:
         """The two terms of the negative ELBO, image by image.  Eq. 12.4 (derivations/12-elbo.md#eq-12-4)
 
-        x (N, pixels), noise ε (N, latent) drawn from N(0, I). Raises `ValueError` for grey pixels in a Bernoulli
-        decoder.
+        x (N, pixels), noise ε (N, latent) drawn from N(0, I). Raises `ValueError` for other shapes, for no images,
+        and for grey pixels in a Bernoulli decoder; `TypeError` for real pixels or noise of another dtype.
         """
+        x, noise = self._batch(x, noise)
         encoder = self.encoder.forward(x)
         h1 = encoder[-1]
         mean = self.mean.forward(h1)  # W₂h₁ + b₂
@@ -341,6 +349,22 @@ class HandVAE:
             log_likelihood = -0.5 * (math.log(2 * math.pi) + log_variance_x + squares).sum(1)  # Eq. 15.3
         kl = 0.5 * (mean**2 + sigma**2 - 1 - log_variance).sum(1)  # Eq. 13.3
         return Pass(-log_likelihood, kl, encoder, mean, sigma, noise, decoder, a, precision)
+
+    def _batch(self, x: Array, noise: Array) -> tuple[Array, Array]:
+        """Images and noise in the dtype of the weights. Bits may come as numbers of any kind, as in `VAE`."""
+        if x.ndim != 2 or x.shape[1] != self.pixels or not len(x):
+            raise ValueError(f"HandVAE: expected images (N, {self.pixels}), at least one, got {x.shape}")
+        if noise.shape != (len(x), self.latent):
+            raise ValueError(f"HandVAE: expected noise {(len(x), self.latent)} for these images, got {noise.shape}")
+        dtype = next(iter(self.state_dict().values())).dtype
+        if self.kind == "bernoulli" and x.dtype != dtype:
+            x = x.astype(dtype)
+        if not x.dtype == noise.dtype == dtype:
+            raise TypeError(
+                f"HandVAE: expected images and noise in {dtype}, as the weights are, got {x.dtype} and {noise.dtype}; "
+                f"convert them with .astype('{dtype}')"
+            )
+        return x, noise
 
     def backward(self, kept: Pass) -> dict[str, Array]:
         """∂L/∂w for every weight w, under the names of `state_dict`.

@@ -31,8 +31,9 @@ class LinearGaussian:
     Hence p(x) = N(μ, WWᵀ + σ²I).  Eq. 16.2 (derivations/16-solvable-vae.md#eq-16-2)
 
     It answers what a `VAE` answers (`encode`, `decode`, `elbo`, `log_weights`, `sample`); its encoder is the exact
-    posterior, but another one may be put in its place: `model.encode = vae.encode`. And it answers what no VAE can:
-    `log_prob`, `posterior`, and for any Gaussian q its `exact_elbo` and `gap`, all in nats per image, as NumPy arrays.
+    posterior, but another one in float64 may be put in its place: `model.encode = vae.astype(np.float64).encode`. And
+    it answers what no VAE can: `log_prob`, `posterior`, and for any Gaussian q its `exact_elbo` and `gap`, all in nats
+    per image, as NumPy arrays.
 
     Nothing larger than latent × latent is ever inverted. Raises `ValueError` for shapes that do not fit.
     """
@@ -233,14 +234,17 @@ def _noise(who: str, eigenvalues: np.ndarray, latent: int, variance: float | Non
     """σ²: as given, or the mean of the discarded eigenvalues."""
     if not 0 < latent < len(eigenvalues):
         raise ValueError(f"{who}: latent must be between 1 and pixels − 1 = {len(eigenvalues) - 1}, got {latent}")
-    if variance is None:
-        variance = float(eigenvalues[latent:].mean())
-    if variance <= 1e-14 * eigenvalues[0]:
+    if variance is not None:
+        if not 0 < variance < math.inf:
+            raise ValueError(f"{who}: variance must be positive and finite, or None for the best one, got {variance}")
+        return float(variance)
+    best = float(eigenvalues[latent:].mean())
+    if best <= 1e-14 * eigenvalues[0]:
         raise ValueError(
             f"{who}: the data lie in a plane of {latent} dimensions or fewer, where the likelihood grows without end "
             "as σ² → 0; give fewer latent dimensions, or a variance"
         )
-    return float(variance)
+    return best
 
 
 def _float64(x: Any) -> np.ndarray:
@@ -264,6 +268,7 @@ def _moments(who: str, q: Any, shape: tuple[int, int]) -> tuple[np.ndarray, np.n
     if mean.shape != shape:
         raise ValueError(f"LinearGaussian.{who}: expected q with means {shape}, got {mean.shape}")
     if isinstance(q, Normal):
-        return mean, np.exp(_float64(q.log_var))[:, :, None] * np.eye(shape[1])
+        variances = np.exp(np.broadcast_to(_float64(q.log_var), shape))
+        return mean, variances[:, :, None] * np.eye(shape[1])
     factor = _float64(q.factor)
     return mean, factor @ factor.swapaxes(1, 2)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import backend
-from ...autograd import no_grad
+from ...autograd import Tensor, no_grad
 from ...distributions import Normal
 
 __all__ = ["GRID", "Solution", "solve"]
@@ -41,11 +41,11 @@ def solve(model: Any, x: Any, grid: np.ndarray = GRID) -> Solution:
     Eqs. 16.20 and 16.22 (derivations/16-solvable-vae.md#eq-16-20): sums over equally spaced points z, which for smooth
     integrands that have died out at both ends converge faster than any power of the step. Everything in log space and,
     whatever the model's dtype, summed in float64. Raises `ValueError` for a model with more latent variables, and for
-    a grid that is too coarse or too short for the encoder or the posterior.
+    a grid that is uneven, or too coarse or too short for the encoder or the posterior.
     """
     if model.latent != 1:
         raise ValueError(f"solve: only a model with latent=1 has a latent integral over a line, got {model.latent}")
-    step = float(grid[1] - grid[0])
+    step = _step(grid)
     with no_grad():
         q = model.encode(x)
         log_likelihood = _log_likelihoods(model, x, grid)
@@ -67,7 +67,8 @@ def solve(model: Any, x: Any, grid: np.ndarray = GRID) -> Solution:
 
 def _log_likelihoods(model: Any, x: Any, grid: np.ndarray) -> np.ndarray:
     """ln p(x|z) for every image and every point: (N, points)."""
-    z = backend.to_device(grid[:, None].astype(x.dtype), backend.device_of(x))
+    x = x.data if isinstance(x, Tensor) else x
+    z = backend.to_device(grid[:, None].astype(model.like.dtype), backend.device_of(model.like))
     p = model.decode(z)
     rows = np.empty((len(x), len(grid)))
     for i in range(len(x)):
@@ -84,6 +85,17 @@ def _log_integral(log_values: np.ndarray, step: float) -> np.ndarray:
 
 def _log_normal(z: np.ndarray, mean: Any, std: Any) -> np.ndarray:
     return -0.5 * (math.log(2 * math.pi) + ((z - mean) / std) ** 2) - np.log(std)
+
+
+def _step(grid: np.ndarray) -> float:
+    """The distance of neighbours. Raises `ValueError` unless the points are finite, equally spaced and ascending."""
+    steps = np.diff(grid) if grid.ndim == 1 and len(grid) > 2 and np.isfinite(grid).all() else np.zeros(1)
+    if not (steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=0)):
+        raise ValueError(
+            "solve: expected a grid of at least three points, finite, ascending and equally spaced, got others in "
+            f"{grid.shape}; make one with np.linspace"
+        )
+    return float(steps[0])
 
 
 def _check(grid: np.ndarray, posterior: np.ndarray, encoder: np.ndarray, std: np.ndarray) -> None:

@@ -89,7 +89,11 @@ class M2(nn.Module):
     def predict(self, x: Any) -> Any:
         """The most probable class of each image under q(y|x): a raw integer array (N,)."""
         with no_grad():
-            return self.classifier(x).argmax(1)
+            return self.logits(x).argmax(1)
+
+    def logits(self, x: Any) -> Tensor:
+        """ln q(y|x) of every class up to a constant: (N, classes). Bits may come as integers, as in `VAE`."""
+        return self.classifier(self.vae.numbers(x))
 
     def bounds(self, x: Any, noise: Any) -> Tensor:
         """B(x, y) ≤ ln p(x, y) for *every* class y: (N, classes), in nats.
@@ -108,9 +112,9 @@ class M2(nn.Module):
         Eq. 31.8 (derivations/31-semi-supervised.md#eq-31-8). labels (N,) integers, −1 where not known. Raises
         `ValueError` for others. Shown are the mean bound, without α, and the entropy of q(y|x): how undecided it is.
         """
-        _check_labels("M2.loss", labels, self.classes, len(x))
-        bounds = self.bounds(x, backend.normal(rng, (len(x), self.vae.latent), like=x))
-        logits = self.classifier(x)
+        labels = _integers("M2.loss", labels, self.classes, len(x))
+        bounds = self.bounds(x, backend.normal(rng, (len(x), self.vae.latent), like=self.vae.like))
+        logits = self.logits(x)
         log_q = F.log_softmax(logits, -1)
         known = labels != UNKNOWN
         row = np.where(known, labels, 0)[:, None]
@@ -141,9 +145,17 @@ def repeat_labelled(labels: Any, share: float) -> np.ndarray:
 
 # ------------------------------------------------------------------------------------------------------------- M1 + M2
 def codes(model: VAE, x: Any, batch_size: int = 1000) -> tuple[Any, Any]:
-    """μ and ln σ² of q(z|x): what M1 knows of images x (N, pixels), as two raw arrays (N, latent)."""
+    """μ and ln σ² of q(z|x): what M1 knows of images x (N, pixels), as two raw arrays (N, latent).
+
+    Raises `ValueError` for a model with a full covariance, which these do not describe.
+    """
+    if model.encoder.posterior != "diagonal":
+        raise ValueError(
+            f"codes: expected a VAE whose posterior is 'diagonal', got {model.encoder.posterior!r}: its covariance is "
+            "more than one ln σ² for each dimension; train an M1 with posterior='diagonal'"
+        )
     with no_grad():
-        found = [model.encode(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+        found = [model.encode(x[start : start + batch_size]) for start in range(0, len(x) or 1, batch_size)]
     return np.concatenate([q.mean.data for q in found]), np.concatenate([q.log_var.data for q in found])
 
 
@@ -159,12 +171,15 @@ def loss_on_codes(model: M2) -> Any:
     return loss
 
 
-def _check_labels(who: str, labels: Any, classes: int, n: int) -> None:
+def _integers(who: str, labels: Any, classes: int, n: int) -> Any:
+    """The labels as int64, where an unsigned one can be compared with −1. Raises `ValueError` for any that are none."""
     wanted = f"{who}: expected {n} labels, integers 0 … {classes - 1}, or {UNKNOWN} where one is not known"
-    if labels.shape != (n,) or labels.dtype.kind not in "i":
+    if labels.shape != (n,) or labels.dtype.kind not in "iu":
         raise ValueError(f"{wanted}, got {labels.dtype} {tuple(labels.shape)}")
+    labels = labels.astype(np.int64)
     if backend.host_scalar(((labels < UNKNOWN) | (labels >= classes)).any()):
         raise ValueError(f"{wanted}; some lie outside")
+    return labels
 
 
 def _column(g: Any) -> Any:

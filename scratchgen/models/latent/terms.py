@@ -35,6 +35,7 @@ __all__ = [
 @primitive
 def reparameterize(mean: Any, log_variance: Any, noise: Any) -> Any:
     """z = μ + σ∘ε  (재매개변수화).  Eq. 14.1 (derivations/14-reparameterisation.md#eq-14-1). All (N, latent)."""
+    _check_noise("reparameterize", mean, noise)
     return mean + np.exp(0.5 * log_variance) * noise
 
 
@@ -121,6 +122,7 @@ lower_triangle.vjp(v=_lower_triangle_rule)
 @primitive
 def reparameterize_full(mean: Any, factor: Any, noise: Any) -> Any:
     """z = μ + Lε.  Eq. 14.6 (derivations/14-reparameterisation.md#eq-14-6). (N, d), (N, d, d), (N, d) → (N, d)."""
+    _check_noise("reparameterize_full", mean, noise)
     return mean + np.matmul(factor, noise[..., None])[..., 0]
 
 
@@ -204,6 +206,12 @@ def _check_levels(logits: Any, levels: Any) -> None:
     top = logits.shape[-1] - 1
     if levels.size and not (backend.host_scalar(levels.min()) >= 0 and backend.host_scalar(levels.max()) <= top):
         raise ValueError(f"{where}: grey levels must lie in 0 … {top}, the classes of logits {logits.shape}")
+
+
+def _check_noise(who: str, mean: Any, noise: Any) -> None:
+    """An ε for each dimension of each image, perhaps several times over: what broadcasts would be shared."""
+    if noise.shape[noise.ndim - mean.ndim :] != mean.shape:
+        raise ValueError(f"{who}: expected noise {mean.shape} or (k, N, latent), as the mean is, got {noise.shape}")
 
 
 def _column(g: Any) -> Any:

@@ -16,9 +16,9 @@ from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor, no_grad
 from ...distributions import Bernoulli, Categorical, MultivariateNormal, Normal
-from .assumptions import check_decoder, check_labels, check_latent, check_levels, check_pixels
+from .assumptions import check_decoder, check_labels, check_latent, check_levels, check_penalty, check_pixels
 from .bounds import iwae_bound
-from .networks import decoder_network, encoder_network, hidden_sizes
+from .networks import check_shape, decoder_network, encoder_network, hidden_sizes
 from .terms import (
     bernoulli_log_likelihood,
     categorical_log_likelihood,
@@ -135,8 +135,12 @@ class VAE(nn.Module):
     ) -> None:
         check_decoder("VAE", decoder, variance)
         check_latent("VAE", latent, posterior)
-        if shape is not None and math.prod(shape) != pixels:
-            raise ValueError(f"VAE: images {shape} have {math.prod(shape)} pixels, not pixels={pixels}")
+        if classes is not None and classes < 1:
+            raise ValueError(f"VAE: expected at least one class, or classes=None for a model without, got {classes}")
+        if shape is not None:
+            if math.prod(shape) != pixels:
+                raise ValueError(f"VAE: images {shape} have {math.prod(shape)} pixels, not pixels={pixels}")
+            check_shape("VAE", shape)
         self.pixels, self.latent, self.classes = pixels, latent, classes
         self.beta, self.free_bits = 1.0, 0.0
         sizes, labels = hidden_sizes(hidden), classes or 0
@@ -149,7 +153,7 @@ class VAE(nn.Module):
     # ------------------------------------------------------------------------------------------------- distributions
     def encode(self, x: Any, labels: Any = None) -> Any:
         """q(z|x), or q(z|x, y), for images x (N, pixels) and labels y (N,)."""
-        x = self._numbers(x)
+        x = self.numbers(x)
         if self.decoder.kind == "categorical":
             x = x * (1 / (LEVELS - 1))
         return self.encoder(self._labelled(x, labels, self.copies))
@@ -164,7 +168,7 @@ class VAE(nn.Module):
         Eqs. 15.1, 15.3 and the categorical form (derivations/15-decoders.md#eq-15-1). Raises `ValueError` for pixels
         that p knows nothing of: grey ones for a Bernoulli, no whole numbers 0 … 255 for a Categorical.
         """
-        x = self._numbers(x)
+        x = self.numbers(x)
         raw = x.data if isinstance(x, Tensor) else x
         if isinstance(p, Bernoulli):
             check_pixels("VAE", raw)
@@ -204,6 +208,7 @@ class VAE(nn.Module):
         """The mean −ELBO of a batch, and its terms to be shown; everything in nats per image. Called as
         `loss(x, rng)` or `loss(x, labels, rng)`. In training `beta` and `free_bits` have their say; the ELBO shown is
         the ELBO all the same."""
+        check_penalty("VAE", self.beta, self.free_bits)
         *labels, rng = labels_and_rng
         q = self.encode(x, *labels)
         z = reparameterized(q, backend.normal(rng, (len(x), self.latent), like=self.like))
@@ -259,7 +264,7 @@ class VAE(nn.Module):
         """As `Module.whole_minibatch`: free bits are counted over the minibatch."""
         return "needs the mean over the whole minibatch for its free bits" if self.free_bits else ""
 
-    def _numbers(self, x: Any) -> Any:
+    def numbers(self, x: Any) -> Any:
         """Images in the model's dtype. Bits and levels may come as integers of any kind; real pixels come as they are,
         since to convert those is to change them."""
         if self.decoder.kind == "normal" or isinstance(x, Tensor):

@@ -205,6 +205,7 @@ def test_pca_on_devices_and_in_float32(rng, device):
         ({"masked": 1.0}, r"masked, the share of blanked pixels, must lie in \[0, 1\), got 1\.0"),
         ({"masked": -0.1}, r"masked, .* got -0\.1"),
         ({"shape": (1, 8, 8)}, r"images of shape \(1, 8, 8\) have 64 pixels, not 784"),
+        ({"latent": 0}, "Autoencoder: latent must be at least 1, got 0"),
         ({"shape": (1, 28, 28)}, r"two layers: hidden=\(16, 32\)"),
     ],
 )
@@ -217,6 +218,31 @@ def test_arguments_that_do_not_fit(arguments, message):
 def test_pca_wants_directions_that_there_are(latent, rng):
     with pytest.raises(ValueError, match=f"pca: 9 images of 5 pixels have no {latent} principal directions"):
         pca(rng.random((9, 5)), latent)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_pca_wants_finite_data(wrong, rng):
+    x = rng.random((9, 5))
+    x[3, 1] = wrong
+    with pytest.raises(ValueError, match="pca: expected finite data, got NaN or infinite"):
+        pca(x, 2)
+
+
+@pytest.mark.parametrize("factor", [255, -1, np.nan])
+def test_a_cross_entropy_refuses_what_is_no_probability(factor, rng, device):
+    model = Autoencoder(6, 5, 2, loss="cross-entropy", rng=rng).to(device)
+    x = backend.to_device(rng.random((3, 6), dtype=np.float32), device)
+    for images in (x * np.float32(factor), sg.Tensor(x * np.float32(factor))):
+        with pytest.raises(ValueError, match=r"Autoencoder.loss: a cross-entropy wants pixels in \[0, 1\], these lie"):
+            model.loss(images)
+    assert np.isfinite(model.loss(x)[0].item())
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("shape", [(6,), (0, 6), (2, 1, 6)])
+def test_images_that_are_no_rows_or_none_at_all_have_no_loss(loss, shape, rng):
+    with pytest.raises(ValueError, match=r"Autoencoder.loss: expected images as rows \(N, pixels\), at least one, got"):
+        Autoencoder(6, 5, 2, loss=loss, rng=rng).loss(np.zeros(shape, np.float32))
 
 
 # --------------------------------------------------------------------------------------------------- and the classifier

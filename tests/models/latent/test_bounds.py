@@ -121,6 +121,17 @@ def test_effective_sizes_at_the_ends(dtype, device):
     assert (normalized_weights(sg.tensor(log_w, device=device)).numpy()[:, 3] == 0).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_weight_that_is_no_number_makes_no_number(dtype, device):
+    log_w = np.array([[math.nan, 0], [0, 0]], dtype)
+    t = sg.tensor(log_w, requires_grad=True, device=device)
+    iwae_bound(t).sum().backward()
+    for found in (t.grad.numpy(), normalized_weights(t).numpy()):
+        assert np.isnan(found[:, 0]).all()
+        np.testing.assert_allclose(found[:, 1], 0.5)
+    np.testing.assert_allclose(effective_sample_size(t).numpy(), [math.nan, 2])
+
+
 # ------------------------------------------------------------------------------------------------- a whole model
 class Scaled:
     """x = sz + e + σε, element by element: p(x) and the posterior are products of one-dimensional Gaussians. Its
@@ -168,7 +179,7 @@ def test_under_the_posterior_every_weight_is_p_of_x(k, rng, device):
     assert all(type(a) is np.ndarray and a.dtype == np.float64 and a.shape == (5,) for a in estimate)
     np.testing.assert_allclose(estimate.log_prob, model.exact(x), rtol=1e-12)
     np.testing.assert_allclose(estimate.effective, k, rtol=1e-9)
-    np.testing.assert_allclose(estimate.error, 0, atol=1e-5)
+    np.testing.assert_allclose(estimate.error, math.nan if k == 1 else 0, atol=1e-5)  # one draw has no spread
 
 
 @pytest.mark.equation("10.1", "11.5", "11.12")
@@ -244,6 +255,20 @@ def test_no_graph_is_kept_and_zero_weights_are_minus_infinity(rng):
     assert (estimate.log_prob == -INF).all()
     assert (estimate.effective == 0).all()
     assert (estimate.error == INF).all()
+
+
+@pytest.mark.parametrize("k", [1, 12])
+def test_estimates_let_nan_through(k, rng):
+    class Broken(Scaled):
+        def log_weights(self, x, noise):
+            log_w = np.zeros(noise.shape[:2])
+            log_w[-1, 0] = math.nan
+            return sg.Tensor(log_w)
+
+    estimate = log_prob(Broken(), np.zeros((2, 2)), k, rng)
+    for found, expected in zip(estimate, (0, k, math.nan if k == 1 else 0)):
+        assert np.isnan(found[0])
+        np.testing.assert_allclose(found[1], expected, atol=1e-7)
 
 
 # ------------------------------------------------------------------------------------------------- Monte-Carlo KL

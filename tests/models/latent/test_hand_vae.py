@@ -279,6 +279,41 @@ def test_options_that_do_not_fit_are_refused():
             HandVAE(**{"pixels": 6, "hidden": 5, "latent": 2} | options)
 
 
+def test_weights_of_other_or_mixed_dtypes_are_named():
+    hand, state = HandVAE(6, 5, 2), VAE(6, 5, 2).state_dict()
+    before = {name: value.copy() for name, value in hand.state_dict().items()}
+    one = state | {"encoder.mean.bias": np.zeros(2)}
+    with pytest.raises(ValueError, match=r"load_state_dict:\n  encoder.mean.bias: expected float32, got float64$"):
+        hand.load_state_dict(one)
+    with pytest.raises(ValueError, match=r"(?s)encoder.mean.weight: expected float32, got int64.*output.bias: "):
+        hand.load_state_dict({name: np.ones(value.shape, np.int64) for name, value in state.items()})
+    assert all((value == before[name]).all() for name, value in hand.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float64])
+def test_bits_may_be_numbers_of_any_kind_and_nothing_leaves_the_dtype(dtype, device):
+    _, hand, x = twins(FORMS["mlp"], KINDS["bernoulli"], np.float32, device)
+    noise = noise_for(x)
+    expected, kept = hand.forward(x, noise), hand.forward(x.astype(dtype), noise)
+    assert kept.loss == expected.loss
+    arrays = [kept.reconstruction, kept.kl, *kept.encoder, kept.mean, kept.sigma, *kept.decoder, kept.a]
+    assert {array.dtype for array in (*arrays, *hand.backward(kept).values())} == {np.dtype(np.float32)}
+
+
+def test_what_would_leave_the_dtype_or_the_shape_is_refused():
+    _, hand, x = twins(FORMS["mlp"], KINDS["fixed"], np.float32)
+    noise = noise_for(x)
+    for images, drawn in ((x.astype(float), noise), (x.astype(int), noise), (x, noise.astype(float))):
+        with pytest.raises(TypeError, match="HandVAE: expected images and noise in float32, as the weights are, got"):
+            hand.forward(images, drawn)
+    for shape in ((4, 1), (1, 2), (2,)):
+        with pytest.raises(ValueError, match=r"HandVAE: expected noise \(4, 2\) for these images, got"):
+            hand.forward(x, np.ones(shape, np.float32))
+    for images in (x[:0], x[0], x[:, :5]):
+        with pytest.raises(ValueError, match=r"HandVAE: expected images \(N, 6\), at least one, got"):
+            hand.forward(images, noise[: len(images)])
+
+
 @pytest.mark.equation("15.15")
 @pytest.mark.parametrize("form", [{"pixels": 16, "hidden": 8}, {"pixels": 16, "hidden": (3, 4), "shape": (1, 4, 4)}])
 @pytest.mark.parametrize("decoder", [KINDS["bernoulli"], KINDS["scalar"]], ids=["bernoulli", "scalar"])

@@ -219,6 +219,33 @@ def test_what_does_not_fit_is_named(rng):
         model.gap(np.zeros((2, 7)), random_q(rng, 2, 4, False))
 
 
+@pytest.mark.parametrize("log_var", [0.0, np.array([0.3, -1.0, 0.5])], ids=["a number", "a row"])
+def test_a_variance_may_be_shared(log_var, rng):
+    model = random_model(rng)
+    x, means = rng.normal(size=(4, 7)), sg.tensor(rng.normal(size=(4, 3)))
+    shared, written_out = Normal(means, log_var), Normal(means, sg.tensor(np.zeros((4, 3)) + log_var))
+    np.testing.assert_array_equal(model.gap(x, shared), model.gap(x, written_out))
+    np.testing.assert_array_equal(model.exact_elbo(x, shared), model.exact_elbo(x, written_out))
+
+
+@pytest.mark.parametrize("variance", [-1, 0.0, math.nan, math.inf])
+def test_a_variance_that_is_none_is_named(variance, rng):
+    x = rng.normal(size=(30, 5))
+    for f, who in ((LinearGaussian.fit, "LinearGaussian.fit"), (maximum_log_likelihood, "maximum_log_likelihood")):
+        with pytest.raises(ValueError, match=f"{who}: variance must be positive and finite, or None .* got {variance}"):
+            f(x, 2, variance)
+
+
+def test_the_encoder_of_a_float32_vae_in_float64(rng):
+    """As the docstring of the class has it."""
+    model, vae = random_model(rng), VAE(7, 4, 3, "normal", rng=rng)
+    model.encode = vae.astype(np.float64).encode
+    x = model.sample(5, rng)
+    estimate = bounds.log_prob(model, x, 4000, rng)
+    assert (model.exact_elbo(x, model.encode(x)) < model.log_prob(x)).all()
+    assert (estimate.log_prob < model.log_prob(x) + 5 * estimate.error).all()
+
+
 # ------------------------------------------------------------------------------------------------- the VAE, judged
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_linear_vae_is_read_off_its_decoder(dtype, rng):

@@ -37,6 +37,25 @@ def crooked(rng, pixels=6, size=0.8, **options):
     return model
 
 
+def from_the_weights(model, image):
+    """q's mean and deviation, and ln p(x, z) as a function of a number z, of an MLP in plain NumPy."""
+    w = {name: p.data for name, p in model.named_parameters()}
+
+    def linear(name, h):
+        return w[f"{name}.weight"] @ h + w[f"{name}.bias"]
+
+    h = np.tanh(linear("encoder.network.layers.0", image))
+    mean, std = linear("encoder.mean", h).item(), math.exp(0.5 * linear("encoder.log_variance", h).item())
+
+    def log_joint(z):
+        a = linear("decoder.output", np.tanh(linear("decoder.network.layers.0", np.array([z]))))
+        if "decoder.log_variance" in w:
+            return norm(a, math.exp(0.5 * w["decoder.log_variance"])).logpdf(image).sum() + norm.logpdf(z)
+        return -np.log1p(np.exp(np.where(image == 1, -a, a))).sum() + norm.logpdf(z)
+
+    return mean, std, log_joint
+
+
 def by_scipy(model, image):
     """ln p(x), E_q[ln p(x|z)] − KL(q‖p) and KL(q‖posterior) of one image, by adaptive quadrature in plain formulas."""
     x = image[None]
@@ -90,17 +109,31 @@ def test_on_the_solvable_model_it_gives_the_closed_forms(rng):
 @pytest.mark.parametrize("decoder", ["bernoulli", "normal"])
 def test_log_p_is_elbo_plus_kl_along_a_whole_training(decoder, rng):
     """A nonlinear decoder, every step from the first to the last: to 1e-10 nats. The bound is never above ln p(x), and
-    never quite reaches it: no Gaussian is the posterior here."""
+    never quite reaches it: no Gaussian is the posterior here. `solve` forms the KL with its own ln p(x), so that a
+    wrong one would cancel: at some steps SciPy integrates a joint written out anew, and normalises the posterior."""
     curve = np.tanh(rng.normal(size=(200, 1)) @ rng.normal(size=(1, 8)) * 2)
     x = (curve > rng.uniform(-1, 1, curve.shape)).astype(float) if decoder == "bernoulli" else curve
     x = x + (0 if decoder == "bernoulli" else 0.3 * rng.normal(size=x.shape))
     model = VAE(8, 6, 1, decoder, variance=None if decoder == "bernoulli" else "scalar", rng=rng).astype(np.float64)
     optimizer, history, grid = optim.Adam(model.parameters(), lr=0.03), [], np.linspace(-20, 20, 1001)
-    for _ in range(100):
+    for step in range(100):
         optimizer.zero_grad()
         model.loss(x, rng)[0].backward()
         optimizer.step()
         solution = solve(model, x[:10], grid)
+        for i in range(2 if step in (0, 30, 99) else 0):
+            mean, std, log_joint = from_the_weights(model, x[i])
+            q = norm(mean, std)
+
+            def over_the_line(f, centre=mean):
+                return integrate.quad(f, -20, 20, epsabs=1e-13, epsrel=1e-12, limit=400, points=(centre,))[0]
+
+            evidence = over_the_line(lambda z, log_joint=log_joint: math.exp(log_joint(z)))
+            gap = over_the_line(
+                lambda z, q=q, p=log_joint, total=evidence: q.pdf(z) * (q.logpdf(z) - (p(z) - math.log(total)))
+            )
+            np.testing.assert_allclose(solution.log_prob[i], math.log(evidence), atol=1e-9)
+            np.testing.assert_allclose(solution.kl[i], gap, atol=1e-9)
         assert solution.error < 1e-10
         np.testing.assert_allclose(solution.log_prob - solution.elbo - solution.kl, 0, atol=1e-10)
         assert solution.kl.min() > 1e-6
@@ -144,6 +177,40 @@ def test_the_error_is_estimated_and_a_poor_grid_is_refused(rng):
         solve(model, x)
     with pytest.raises(ValueError, match=r"only a model with latent=1 .* got 2"):
         solve(VAE(6, 5, 2, rng=rng), x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, bool, np.int64, "tensor"])
+def test_bits_may_be_numbers_of_any_kind(dtype, rng, device):
+    model = VAE(6, 5, 1, rng=rng)
+    for parameter in model.parameters():
+        parameter.data[...] = 0.8 * rng.standard_normal(parameter.shape)
+    plain = bits(rng, 3, 6, dtype=np.float32)
+    expected = solve(model, plain)
+    model.to(device)
+    x = backend.to_device(plain if dtype == "tensor" else plain.astype(dtype), device)
+    found = solve(model, sg.Tensor(x) if dtype == "tensor" else x)
+    np.testing.assert_allclose(found.log_prob, expected.log_prob, atol=1e-5)
+    np.testing.assert_allclose(found.kl, expected.kl, atol=1e-4)
+    estimate = bounds.log_prob(model, x, 20_000, rng)
+    assert (np.abs(estimate.log_prob - found.log_prob) < 5 * estimate.error).all()
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        np.sinh(np.linspace(-3.7, 3.7, 8001)),
+        GRID[::-1],
+        np.append(GRID, np.nan),
+        np.append(GRID, np.inf),
+        np.zeros(9),
+        GRID[:2],
+        GRID[:, None],
+    ],
+    ids=["uneven", "descending", "NaN", "infinite", "constant", "short", "column"],
+)
+def test_an_uneven_grid_is_refused(grid, rng):
+    with pytest.raises(ValueError, match="solve: expected a grid of at least three points, finite, ascending and equ"):
+        solve(crooked(rng), bits(rng, 3, 6), grid)
 
 
 def test_in_float32_on_every_device_and_without_images(rng, device):

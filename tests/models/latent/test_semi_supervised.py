@@ -171,6 +171,39 @@ def test_codes_are_those_of_the_encoder_batch_by_batch(rng, device):
         np.testing.assert_allclose(backend.to_host(found), expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
+def test_codes_of_no_images_and_of_a_full_covariance(rng):
+    for found in codes(VAE(6, 4, 2, rng=rng), np.zeros((0, 6), np.float32)):
+        assert (found.shape, found.dtype) == ((0, 2), np.float32)
+    with pytest.raises(ValueError, match="codes: expected a VAE whose posterior is 'diagonal', got 'full'"):
+        codes(VAE(6, 4, 2, posterior="full", rng=rng), bits(rng, 3, 6, dtype=np.float32))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float64])
+def test_bits_may_be_numbers_of_any_kind(dtype, rng, device):
+    model = M2(6, 4, 2, 3, rng=rng).to(device)
+    x, labels = bits(rng, len(MIXED), 6, dtype=np.float32), backend.to_device(MIXED, device)
+    found = []
+    for images in (x, x.astype(dtype)):
+        there = backend.to_device(images, device)
+        loss, _ = model.loss(there, labels, np.random.default_rng(1))
+        assert loss.dtype == np.float32
+        found.append((loss.item(), backend.to_host(model.predict(there)).tolist()))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint32, np.int8])
+def test_labels_may_be_integers_of_any_kind(dtype, rng, device):
+    model, labels = M2(6, 4, 2, 3, rng=rng).to(device), np.array([2, 0, 1, 1])
+    x = backend.to_device(bits(rng, 4, 6, dtype=np.float32), device)
+    losses = [
+        model.loss(x, backend.to_device(y, device), np.random.default_rng(1))[0].item()
+        for y in (labels, labels.astype(dtype))
+    ]
+    assert losses[0] == losses[1]
+    with pytest.raises(ValueError, match="some lie outside"):
+        model.loss(x, backend.to_device((labels + 100).astype(dtype), device), rng)
+
+
 def test_m1_and_m2_draw_a_new_code_each_time(rng):
     model = M2(6, 4, 2, 3, "normal", rng=rng).astype(np.float64)
     mean, log_variance = rng.standard_normal((2, 7, 6))

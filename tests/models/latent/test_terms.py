@@ -1,6 +1,7 @@
 """The terms of the ELBO against `scratchgen.distributions`, and their derivatives against differences."""
 
 import math
+import re
 from contextlib import contextmanager
 
 import numpy as np
@@ -291,6 +292,15 @@ def test_grey_levels_that_do_not_fit_are_refused(levels, error, message):
 
 # ---------------------------------------------------------------------------------------------- free bits
 @pytest.mark.equation("12.10")
+@pytest.mark.parametrize("shape", [(3, 1), (1, 2), (2,), (5, 3, 1), (5, 1, 2), (3, 4)])
+def test_noise_that_would_be_shared_is_refused(shape, rng):
+    mean, noise = rng.standard_normal((3, 2)), rng.standard_normal(shape)
+    for name, spread in (("reparameterize", mean), ("reparameterize_full", triangle(rng, 3, 2))):
+        with pytest.raises(ValueError, match=rf"{name}: expected noise \(3, 2\) or .*got {re.escape(str(shape))}"):
+            getattr(terms, name)(mean, spread, noise)
+        assert getattr(terms, name)(mean, spread, rng.standard_normal((5, 3, 2))).shape == (5, 3, 2)
+
+
 def test_free_bits(rng, device):
     """Dimensions whose mean KL is below λ cost λ and get no gradient; the others cost what they cost."""
     kl = rng.uniform(0, 0.4, (6, 4)) + np.array([0, 1, 0, 2])

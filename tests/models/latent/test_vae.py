@@ -424,3 +424,36 @@ def test_bits_and_levels_may_be_integers_of_any_kind(decoder, dtype, rng, device
         estimate = log_prob(model, there, 3, np.random.default_rng(3)).log_prob
         losses.append([model.loss(there, np.random.default_rng(1))[0].item(), bound.item(), *estimate])
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("posterior", ["diagonal", "full"])
+def test_every_latent_dimension_wants_its_own_noise(posterior, rng):
+    model, x, _ = small(rng, posterior=posterior)
+    for shape in ((3, 1), (1, 2)):
+        with pytest.raises(ValueError, match=r"expected noise \(3, 2\)"):
+            model.elbo(x, np.ones(shape))
+        with pytest.raises(ValueError, match=r"expected noise \(3, 2\)"):
+            model.log_weights(x, np.ones((5, 3, 1)))
+
+
+@pytest.mark.parametrize("name", ["beta", "free_bits"])
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
+def test_weights_of_the_kl_that_mean_nothing_are_refused(name, value, rng):
+    model, x, _ = small(rng)
+    setattr(model, name, value)
+    with pytest.raises(ValueError, match=f"VAE: {name} must be finite and at least 0, got {value}"):
+        model.loss(x, rng)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"pixels": 16, "hidden": (2, 3), "shape": (4, 4)}, r"VAE: expected images \(C, H, W\) .* got \(4, 4\)"),
+        ({"classes": 0}, "VAE: expected at least one class, .* got 0"),
+        ({"classes": -2}, "VAE: expected at least one class, .* got -2"),
+        ({"decoder": "normal", "variance": math.inf}, "variance=inf wants .* to be positive and finite"),
+    ],
+)
+def test_options_without_a_model_are_refused(options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        VAE(**{"pixels": 6, "hidden": 5, "latent": 2} | options)
