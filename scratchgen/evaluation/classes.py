@@ -47,10 +47,12 @@ def class_shares(predictions: Any, classes: int | None = None) -> Classes:
 
     `predictions` are labels, integers (N,), and then `classes` = K is wanted; or probabilities or logits, floats
     (N, K), of which the largest counts. For stacked digits: `class_shares(stack_labels(labels), 1000)`, as L. Metz et
-    al. 2017 (arXiv:1611.02163) do. Raises `ValueError` for labels that are no class, or no predictions at all.
+    al. 2017 (arXiv:1611.02163) do. Raises `ValueError` for labels that are no class, NaN, or no predictions at all.
     """
     p = _host(predictions)
     if p.ndim == 2 and p.dtype.kind == "f":
+        if np.isnan(p).any():
+            raise ValueError("class_shares: probabilities or logits are NaN; look at the images behind them")
         p, classes = p.argmax(1), p.shape[1] if classes is None else classes
     if p.ndim != 1 or p.dtype.kind not in "iu" or classes is None or not len(p):
         raise ValueError(

@@ -47,8 +47,9 @@ def count_modes(samples: Any, means: Any, std: float, deviations: float = 3.0, w
     `data.mixture_ring`; `weights` (K,) of the mixture, equal ones by default. *Every* sample counts for the reverse KL,
     wherever it lies. A perfect generator has 98.9 % high quality in the plane, not 100 %: Eq. 22.3.
 
-    Raises `ValueError` for samples that are not finite, and for two means that are one and the same point: spacing a
-    ring's angles with the end point makes a ring of 8 that has 7 modes, of which nobody can reach 8.
+    Raises `ValueError` for samples that are not finite, for `std` or `deviations` ≤ 0, for no means at all, and for two
+    that are one and the same point: spacing a ring's angles with the end point makes a ring of 8 that has 7 modes, of
+    which nobody can reach 8.
 
     A. Srivastava et al., *VEEGAN*, 2017 (arXiv:1705.07761), who take 2,500 samples; the reverse KL: Z. Lin et al.,
     *PacGAN*, 2018 (arXiv:1712.04086).
@@ -56,7 +57,9 @@ def count_modes(samples: Any, means: Any, std: float, deviations: float = 3.0, w
     x, centres = (_rows(name, a) for name, a in (("samples", samples), ("means", means)))
     if x.shape[1] != centres.shape[1] or not len(x):
         raise ValueError(f"count_modes: samples {x.shape} and means {centres.shape} are no points of one space")
-    if std <= 0 or deviations <= 0:
+    if not len(centres):
+        raise ValueError(f"count_modes: expected at least one mean, got {centres.shape}")
+    if not (0 < std < math.inf and 0 < deviations < math.inf):
         raise ValueError(f"count_modes: std and deviations are positive, got {std} and {deviations}")
     _refuse_twins(centres, std)
     distances = cdist(x, centres)
@@ -75,7 +78,8 @@ def reverse_kl(counts: Any, weights: Any = None) -> float:
     """
     q = np.asarray(counts, np.float64)
     p = np.ones_like(q) if weights is None else np.asarray(weights, np.float64)
-    if q.ndim != 1 or p.shape != q.shape or min(q.min(initial=0), p.min(initial=0)) < 0 or not q.sum() > 0:
+    some = q.ndim == 1 and p.shape == q.shape and np.isfinite(q).all() and np.isfinite(p).all()
+    if not some or min(q.min(initial=0), p.min(initial=0)) < 0 or not q.sum() > 0:
         raise ValueError(f"reverse_kl: expected counts (K,), not all zero, and weights like them, got {q} and {p}")
     if (p[q > 0] == 0).any():
         raise ValueError("reverse_kl: samples are in a mode of weight 0, where the data never are: the KL is infinite")

@@ -27,10 +27,11 @@ from ..autograd import Tensor
 __all__ = ["Diagnosis", "Monitor", "spread"]
 
 GUESSING = 2 * math.log(2)  # D's loss in nats where it can only guess: Eq. 22.18
-PERFECT = 0.1  # nats: a loss of D below this means that it is right with 95 % and more, on both kinds of images
+PERFECT = 0.1  # nats: a loss of D below this means that it is right with 90 % and more, on both kinds of images
 SURE = 0.9  # ... and says so
 VANISHED = 0.2  # of the largest gradient that G has had, for a few records together
 FEW = 5
+NOTHING = 1e-12  # a gradient of G that is none, whatever it was before
 NARROW = 1 / 3  # of the standard deviation of the data
 MOVED = 1.5  # times as many modes in the course of time as at a time, and
 CHANGES = 3  # the dominant one has changed as often
@@ -72,15 +73,28 @@ class Monitor:
         probabilities of being real that D gives to real images and to G's.
 
         `gradient`: the norm of ∂G's loss/∂θ_G.  `shares`: of G's samples in each class or mode (K,), classes that are
-        about equally frequent in the data.  `spread`: see `spread`. Raises `ValueError` where a metric is missing.
+        about equally frequent in the data.  `spread`: see `spread`. Raises `ValueError` where a metric is missing, for
+        probabilities, a norm and shares that are none, and for shares of other classes than before.
         """
         missing = [name for name in ("D", "G", "D(x)", "D(G(z))") if name not in metrics]
         if missing:
             raise ValueError(f"Monitor.watch: the metrics lack {', '.join(missing)}; they have {', '.join(metrics)}")
         record = {name: _number(metrics[name]) for name in ("D", "G", "D(x)", "D(G(z))")}
         record |= {"gradient": _number(gradient), "spread": math.nan if spread is None else _number(spread)}
+        for name in ("D(x)", "D(G(z))"):
+            if not -1e-6 <= record[name] <= 1 + 1e-6 and not math.isnan(record[name]):
+                raise ValueError(f"Monitor.watch: {name} is a mean probability in [0, 1], got {record[name]}")
+        if record["gradient"] < 0 or record["spread"] < 0:
+            raise ValueError(
+                "Monitor.watch: gradient, a norm, and spread are at least 0, got"
+                f" {record['gradient']} and {record['spread']}"
+            )
         if shares is not None:
             q = np.asarray(shares, np.float64)
+            if q.ndim != 1 or not np.isfinite(q).all() or q.min(initial=0) < 0 or not q.sum() > 0:
+                raise ValueError(f"Monitor.watch: expected shares (K,), at least 0 and not all 0, got {q}")
+            if self._classes() not in (0, len(q)):
+                raise ValueError(f"Monitor.watch: expected shares of {self._classes()} classes as before, got {len(q)}")
             record["shares"] = q / q.sum()
         if not self.records:
             self.before = record["G"]
@@ -90,8 +104,8 @@ class Monitor:
     def diagnose(self) -> Diagnosis:
         """What the last records show: the first that applies of losses that are not finite, D perfect, movement,
         collapse."""
-        if not all(math.isfinite(r[name]) for r in self.records for name in ("D", "G", "gradient")):
-            return _failure("a loss or gradient is not finite.")
+        if not all(math.isfinite(r[name]) for r in self.records for name in ("D", "G", "D(x)", "D(G(z))", "gradient")):
+            return _failure("a loss, a probability or a gradient is not finite.")
         if len(self.records) < ENOUGH:
             return Diagnosis("too early", f"{len(self.records)} records; {ENOUGH} are wanted.", "")
         return self._losses() or self._movement() or self._collapse() or self._healthy()
@@ -102,12 +116,13 @@ class Monitor:
         if abs(d) > 10 * GUESSING:
             return _failure(f"D's loss is {d:.3g}, beyond ten times what guessing costs: it runs away.")
         if abs(d) > PERFECT or self._middle("D(x)") < SURE or self._middle("D(G(z))") > 1 - SURE:
-            return None
+            return _still(f"D's loss is {d:.2f}, but G's gradient {gradient:.1e}.") if gradient <= NOTHING else None
         seen = f"D's loss has fallen to {d:.2g} nats (guessing costs {GUESSING:.2f}) and"
-        if gradient < VANISHED * self.largest:
+        if gradient <= NOTHING or gradient < VANISHED * self.largest:
+            of_before = f", {gradient / self.largest:.1%} of what it was" if self.largest else ""
             return Diagnosis(
                 "discriminator won",
-                f"{seen} G's gradient to {gradient:.1e}, {gradient / self.largest:.1%} of what it was.",
+                f"{seen} G's gradient to {gradient:.1e}{of_before}.",
                 "Train G on the non-saturating loss; give D fewer steps, a smaller learning rate, a gradient penalty.",
             )
         return _failure(
@@ -160,8 +175,9 @@ class Monitor:
         )
 
     def _middle(self, name: str) -> float:
-        """The median over the window: one odd step is no disease. NaN where it was not told."""
-        return float(np.median([r[name] for r in self.records]))
+        """The median over those records of the window that tell it: one odd step is no disease. NaN where none does."""
+        told = [r[name] for r in self.records if not math.isnan(r[name])]
+        return float(np.median(told)) if told else math.nan
 
     def _classes(self) -> int:
         return max((len(r["shares"]) for r in self.records if "shares" in r), default=0)
@@ -207,6 +223,14 @@ def _failure(evidence: str) -> Diagnosis:
         evidence,
         "Smaller learning rates, fewer steps of D, a gradient penalty; look whether the data is in G's range, and"
         " whether D and G look at images of the same scale.",
+    )
+
+
+def _still(evidence: str) -> Diagnosis:
+    return Diagnosis(
+        "convergence failure",
+        evidence,
+        "G does not learn: look whether its loss reaches its weights, and whether its units are dead or saturated.",
     )
 
 

@@ -59,7 +59,7 @@ def parzen_log_prob(x: Any, centres: Any, sigma: float) -> np.ndarray:
 
     Eqs. 22.8 and 22.9 (derivations/22-metrics.md#eq-22-8). x (N, d), centres (M, d). In float64 whatever comes in, and
     as a log-sum-exp: all terms may underflow, and none does. Raises `ValueError` for other shapes, for values that are
-    not finite and for σ ≤ 0.
+    not finite and for σ ≤ 0 or not finite.
     """
     return _log_probs(x, centres, (sigma,))[0]
 
@@ -88,8 +88,8 @@ def _log_probs(x: Any, centres: Any, sigmas: Sequence[float]) -> np.ndarray:
     m, d = centres.shape
     if x.shape[1] != d:
         raise ValueError(f"parzen: x {x.shape} and centres {centres.shape} differ in their width")
-    if not len(sigmas) or min(sigmas) <= 0:
-        raise ValueError(f"parzen: every σ is positive, got {sigmas}")
+    if not len(sigmas) or not all(0 < sigma < math.inf for sigma in sigmas):
+        raise ValueError(f"parzen: every σ is positive and finite, got {sigmas}")
     found = np.concatenate([_log_sums(squares, sigmas) for squares in _squares(x, centres)], 1)
     width = np.asarray(sigmas)[:, None]
     return found - math.log(m) - d / 2 * np.log(2 * math.pi * width**2)

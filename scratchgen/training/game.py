@@ -19,10 +19,18 @@ __all__ = ["Players", "play"]
 
 @dataclass
 class Players:
-    """The optimizers of both players, in the place of one."""
+    """The optimizers of both players, in the place of one. Raises `ValueError` where a parameter is in both."""
 
     discriminator: Optimizer
     generator: Optimizer
+
+    def __post_init__(self) -> None:
+        shared = {*map(id, self.discriminator.parameters)} & {*map(id, self.generator.parameters)}
+        if shared:
+            raise ValueError(
+                f"Players: expected two optimizers, each of its own player's parameters, but {len(shared)} are in both;"
+                " make them of gan.discriminator.parameters() and of gan.generator.parameters()"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Both states, as "discriminator.lr" and so on."""
@@ -46,7 +54,8 @@ def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
 
     Eqs. 19.1 and 19.2 (derivations/19-algorithm-1.md#eq-19-1). Each optimizer computes its own player's gradient and no
     other, and forgets the last one first: what the lecture's listing leaves out (E13) cannot be left out here. Raises
-    `TypeError` for a run without `Players` and for a model that is no game.
+    `TypeError` for a run without `Players` and for a model that is no game, `ValueError` for a game that unrolls an
+    optimizer which is not the run's for D.
     """
     _check(run, game)
     metrics = descend(run, game.discriminator_loss, batch, crew, run.optimizer.discriminator)
@@ -65,6 +74,11 @@ def _check(run: Run, game: Any) -> None:
     missing = [part for part in parts if not hasattr(game, part)]
     if missing:
         raise TypeError(f"play: {type(game).__name__} is no game of two players: it lacks {', '.join(missing)}")
+    if getattr(game, "optimizer", run.optimizer.discriminator) is not run.optimizer.discriminator:
+        raise ValueError(
+            f"play: expected {type(game).__name__}.optimizer, which it unrolls, to be the run's own for D, got another;"
+            " give Players(discriminator=game.optimizer, …)"
+        )
 
 
 def _part(player: str, state: Mapping[str, Any]) -> dict[str, Any]:

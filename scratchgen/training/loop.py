@@ -32,6 +32,8 @@ __all__ = ["Run", "descend", "evaluate", "train"]
 Metrics = dict[str, Any]
 Step = Callable[["Run", Any, Sequence[Any], Workers], Metrics]
 
+RUN_FACTS = ("epoch", "step", "history", "rng")
+
 
 @dataclass
 class Run:
@@ -59,16 +61,22 @@ class Run:
     def restore(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
         """Become the run that `save` wrote; raises `CheckpointError`, and then nothing has changed."""
         parts, facts = checkpoints.load(path, config)
-        before = self.model.state_dict()
+        lacking = [name for name in ("model", "optimizer", *RUN_FACTS) if name not in {**parts, **facts}]
+        if lacking:
+            raise checkpoints.CheckpointError(
+                f"{path}: no checkpoint of a run, it lacks {', '.join(lacking)}; delete it, and train without --resume"
+            )
+        before, drawn = self.model.state_dict(), self.rng.bit_generator.state
         try:
+            self.rng.bit_generator.state = facts["rng"]
             self.model.load_state_dict(parts["model"])
             self.optimizer.load_state_dict(parts["optimizer"])
-        except ValueError as error:
+        except (KeyError, TypeError, ValueError) as error:
             self.model.load_state_dict(before)
+            self.rng.bit_generator.state = drawn
             raise checkpoints.CheckpointError(f"{path}: of another model or optimizer: {error}") from error
-        self.best = parts["best"]
+        self.best = parts.get("best", {})  # of no epoch yet
         self.epoch, self.step, self.history = facts["epoch"], facts["step"], facts["history"]
-        self.rng.bit_generator.state = facts["rng"]
 
 
 def train(
@@ -144,6 +152,11 @@ def descend(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers, optimizer
     """One step downhill on one minibatch: `optimizer`, or else the run's, moves its own parameters, and no gradient of
     others is computed. Nothing has moved where it stops at a NaN or infinity."""
     optimizer = optimizer or run.optimizer
+    if not hasattr(optimizer, "zero_grad"):
+        raise TypeError(
+            f"train: expected an optimizer in the run, got {type(optimizer).__name__}; a game of two Players wants "
+            "train(run, game, data, step=play, …)"
+        )
     before = run.rng.bit_generator.state
     with np.errstate(all="ignore"):  # a number that is not finite is looked for here, and not warned about there
         optimizer.zero_grad()

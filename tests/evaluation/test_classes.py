@@ -106,3 +106,13 @@ def test_what_is_refused():
     for bad in (np.array([1, 2]), np.array([[10, 0]]), np.array([[0.5, 1]])):
         with pytest.raises(ValueError, match="stack_labels: expected labels"):
             stack_labels(bad)
+
+
+def test_scores_that_are_nan():
+    """The largest of NaNs is the first: class 0 for all. A logit of −∞ is one."""
+    scores = np.zeros((3, 4))
+    scores[1, 2] = np.nan
+    with pytest.raises(ValueError, match="class_shares: probabilities or logits are NaN"):
+        class_shares(scores)
+    scores[1] = [-np.inf, 0, -np.inf, -np.inf]
+    assert class_shares(scores).shares.tolist() == [2 / 3, 1 / 3, 0, 0]

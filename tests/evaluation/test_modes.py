@@ -119,6 +119,11 @@ def test_what_is_refused(rng):
         count_modes(x[:0], means, 0.1)
     with pytest.raises(ValueError, match="std and deviations are positive, got 0 and 3"):
         count_modes(x, means, 0)
+    for std, deviations in ((np.nan, 3.0), (np.inf, 3.0), (0.1, np.nan)):
+        with pytest.raises(ValueError, match=f"std and deviations are positive, got {std} and {deviations}"):
+            count_modes(x, means, std, deviations)
+    with pytest.raises(ValueError, match=r"count_modes: expected at least one mean, got \(0, 2\)"):
+        count_modes(x, means[:0], 0.1)
     x[2, 1] = np.nan
     with pytest.raises(ValueError, match="not finite: the run has diverged"):
         count_modes(x, means, 0.1)
@@ -127,3 +132,11 @@ def test_what_is_refused(rng):
     for bad in ([0, 0], [-1, 2], [[1, 2]], []):
         with pytest.raises(ValueError, match="reverse_kl: expected counts"):
             reverse_kl(np.array(bad))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_reverse_kl_of_what_is_not_finite(bad):
+    """max(0, NaN) is 0, the best there is."""
+    for counts, weights in (([1, 1], [bad, 1]), ([1, bad], [1, 1]), ([1, bad], None)):
+        with pytest.raises(ValueError, match="reverse_kl: expected counts"):
+            reverse_kl(counts, weights)

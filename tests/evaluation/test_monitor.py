@@ -257,3 +257,50 @@ def test_the_spread(device):
     assert spread(np.zeros((5, 3, 4)), data) == 0
     total = [np.trace(np.cov(a.reshape(len(a), -1).T, ddof=0)) for a in (data[:50], data)]
     assert spread(data[:50], data) == pytest.approx(math.sqrt(total[0] / total[1]))
+
+
+PERFECT = {"D": 1e-9, "D(x)": 1.0, "D(G(z))": 0.0}
+
+
+@pytest.mark.parametrize("gradient", [0.0, 1e-13])
+def test_no_gradient_is_never_healthy(gradient):
+    found = fed(30, gradient=gradient).diagnose()
+    assert found.name == "convergence failure"
+    assert f"but G's gradient {gradient:.1e}" in found.evidence
+    assert "reaches its weights" in found.remedy
+    found = fed(30, **PERFECT, gradient=gradient).diagnose()
+    assert found.name == "discriminator won"
+    assert f"G's gradient to {gradient:.1e}" in found.evidence
+    assert "nan" not in found.evidence
+
+
+def test_a_spread_that_is_told_now_and_then():
+    """One record without it does not hide a collapse; none at all is no collapse."""
+    assert named(shares=None, spread=lambda t: None if t == 50 else 0.05) == "mode collapse"
+    assert named(shares=None, spread=lambda t: 0.05 if t == 50 else None) == "mode collapse"
+    assert named(shares=None, spread=None) == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"shares": [0.5, math.nan]}, r"expected shares \(K,\), at least 0 and not all 0"),
+        ({"shares": [1.5, -0.5]}, r"expected shares \(K,\), at least 0"),
+        ({"shares": [0.0, 0.0]}, "not all 0"),
+        ({"shares": [[0.5, 0.5]]}, r"expected shares \(K,\)"),
+        ({"shares": lambda t: EVEN if t < 2 else [1, 1]}, "expected shares of 8 classes as before, got 2"),
+        ({"D(x)": 1.5}, r"D\(x\) is a mean probability in \[0, 1\], got 1.5"),
+        ({"D(G(z))": -0.5}, r"D\(G\(z\)\) is a mean probability"),
+        ({"gradient": -1.0}, "gradient, a norm, and spread are at least 0, got -1.0"),
+        ({"spread": -1.0}, "at least 0, got 1.0 and -1.0"),
+    ],
+)
+def test_facts_that_are_none(facts, message):
+    with pytest.raises(ValueError, match=f"Monitor.watch: .*{message}"):
+        fed(3, **facts)
+
+
+def test_a_probability_that_is_nan_is_a_run_that_has_failed():
+    found = fed(3, **{"D(x)": lambda t: math.nan if t == 2 else 0.5}).diagnose()
+    assert found.name == "convergence failure"
+    assert "not finite" in found.evidence

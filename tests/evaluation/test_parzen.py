@@ -160,3 +160,12 @@ def test_as_many_centroids_as_data_are_the_data(rng):
     x = rng.standard_normal((12, 3))
     np.testing.assert_allclose(np.sort(centroids(x, 12, rng), 0), np.sort(x, 0))
     np.testing.assert_allclose(centroids(x, 1, rng), [x.mean(0)])
+
+
+@pytest.mark.parametrize("sigma", [math.nan, math.inf, -math.inf])
+def test_a_width_that_is_not_finite(sigma, rng):
+    x = rng.standard_normal((4, 2))
+    with pytest.raises(ValueError, match="parzen: every σ is positive and finite, got"):
+        parzen_log_prob(x, x, sigma)
+    with pytest.raises(ValueError, match="parzen: every σ is positive and finite, got"):
+        parzen_score(x, x, x, (0.1, sigma))

@@ -24,6 +24,7 @@ from scratchgen.models.adversarial import (
     GradientPenalty,
     MLPDiscriminator,
     MLPGenerator,
+    UnrolledGAN,
 )
 from scratchgen.models.latent import VAE
 from scratchgen.training import Players, Run, Workers, play
@@ -340,7 +341,8 @@ def test_one_optimizer_is_not_enough():
 
 def test_a_model_that_is_no_game():
     model = VAE(6, 4, 2)
-    run = Run(model, Players(*(optim.SGD(model.parameters()) for _ in range(2))), np.random.default_rng(0))
+    players = Players(*(optim.SGD(part.parameters()) for part in (model.encoder, model.decoder)))
+    run = Run(model, players, np.random.default_rng(0))
     x = np.zeros((4, 6), np.float32)
     message = "play: VAE is no game of two players: it lacks discriminator_loss, generator_loss, constrain, steps"
     with pytest.raises(TypeError, match=message):
@@ -354,6 +356,30 @@ def test_players_exchanged():
         ValueError, match=r"the loss depends on no parameter of the optimizer; .* two players exchanged"
     ):
         train(run, x)
+
+
+def test_players_who_share_parameters():
+    run, _ = make()
+    d, g = run.optimizer.discriminator, run.optimizer.generator
+    both = optim.Adam(run.model.parameters())
+    for first, second, shared in ((d, d, 4), (d, both, 4), (both, g, 4), (both, both, 8)):
+        with pytest.raises(ValueError, match=rf"Players: expected two optimizers, .* but {shared} are in both"):
+            Players(first, second)
+
+
+def test_what_is_unrolled_is_the_runs_own_optimizer():
+    run, x = make()
+    d, g = run.optimizer.discriminator, run.optimizer.generator
+    game = UnrolledGAN(run.model.generator, run.model.discriminator, optim.SGD(d.parameters), 1)
+    with pytest.raises(ValueError, match=r"play: expected UnrolledGAN.optimizer, .* to be the run's own for D"):
+        train(Run(game, Players(d, g), np.random.default_rng(0)), x, epochs=1)
+    train(Run(game, Players(game.optimizer, g), np.random.default_rng(0)), x, epochs=1)
+
+
+def test_a_game_without_play():
+    run, x = make()
+    with pytest.raises(TypeError, match=r"train: expected an optimizer in the run, got Players; .* step=play"):
+        training.train(run, run.model, [x], epochs=1)
 
 
 def test_data_out_of_reach_stops_the_first_step():

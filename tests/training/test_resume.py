@@ -88,3 +88,44 @@ def test_resume_without_a_checkpoint_is_named():
     run, x = killed.make_run()
     with pytest.raises(ValueError, match="train: resume=True needs checkpoint="):
         training.train(run, run.model.loss, [x], epochs=1, resume=True)
+
+
+def test_a_run_saved_before_its_first_epoch(tmp_path):
+    """It has no best weights yet, and is restored all the same."""
+    path = tmp_path / "run.npz"
+    run, x = killed.make_run()
+    run.save(path, {})
+    again, _ = killed.make_run()
+    training.train(again, again.model.loss, [x[:50]], epochs=1, batch_size=16)
+    again.restore(path, {})
+    assert killed.learned(again) == killed.learned(run)
+    assert again.best == {}
+
+
+@pytest.mark.parametrize("lost", ["model", "optimizer", "epoch", "step", "history", "rng"])
+def test_a_checkpoint_that_lacks_something_changes_nothing(tmp_path, lost):
+    path = tmp_path / "run.npz"
+    run, x = killed.make_run()
+    parts = {"model": run.model.state_dict(), "optimizer": run.optimizer.state_dict()}
+    facts = {"epoch": 0, "step": 0, "history": run.history, "rng": run.rng.bit_generator.state}
+    for content in (parts, facts):
+        content.pop(lost, None)
+    training.checkpoint.save(path, parts, facts, {})
+    training.train(run, run.model.loss, [x[:50]], epochs=1, batch_size=16)
+    before = killed.learned(run)
+    with pytest.raises(training.CheckpointError, match=f"no checkpoint of a run, it lacks {lost}; delete it"):
+        run.restore(path, {})
+    assert killed.learned(run) == before
+
+
+def test_a_checkpoint_of_another_random_generator_changes_nothing(tmp_path):
+    path = tmp_path / "run.npz"
+    run, x = killed.make_run()
+    run.rng = np.random.Generator(np.random.PCG64DXSM(0))
+    run.save(path, {})
+    run, _ = killed.make_run()
+    training.train(run, run.model.loss, [x[:50]], epochs=1, batch_size=16)
+    before = killed.learned(run)
+    with pytest.raises(training.CheckpointError):
+        run.restore(path, {})
+    assert killed.learned(run) == before

@@ -26,7 +26,7 @@ from ... import functional as F
 from ...autograd import Tensor, no_grad
 from ...distributions import Categorical, Normal
 from ..latent.semi_supervised import UNKNOWN
-from .gan import GAN, Metrics, _probability
+from .gan import GAN, Metrics, _probability, raw
 from .networks import DCDiscriminator, dcgan_normal
 from .objectives import Objective
 
@@ -102,7 +102,7 @@ class _Picked(nn.Module):
 
     def forward(self, x: Any) -> Tensor:
         """Eq. 23.5 (derivations/23-conditional.md#eq-23-5)"""
-        answers = self.network(x)
+        answers = _check_answers("CGAN(told_last=True)", self.network(x), (len(x), 1 + self.ones.shape[1]))
         return answers[:, 0] + F.sum(self.ones * answers[:, 1:], 1)
 
 
@@ -178,11 +178,13 @@ class CGAN(_Labelled):
 
 # ---------------------------------------------------------------------------------------------- D says more than before
 class _Asked(GAN):
-    """A GAN whose discriminator is asked more than one question."""
+    """A GAN whose discriminator is asked more than one question, and gives `outputs` answers."""
+
+    outputs: Any
 
     def answers(self, x: Any) -> tuple[Tensor, Tensor]:
         """The logit of being real (N,), and all further answers (N, …)."""
-        answers = self.discriminator(x)
+        answers = _check_answers(type(self).__name__, self.discriminator(x), (len(x), self.outputs))
         return answers[:, 0], answers[:, 1:]
 
     def real_or_fake(self, x: Any, fake: Any, rng: Any) -> tuple[Tensor, Metrics, Tensor, Tensor]:
@@ -190,9 +192,19 @@ class _Asked(GAN):
         (real_logits, of_real), (fake_logits, of_fake) = self.answers(x), self.answers(fake)
         loss = self.objective.discriminator(real_logits, fake_logits)
         if self.penalty is not None:
-            loss = loss + self.penalty(lambda x: self.answers(x)[0], x, fake, rng)
+            loss = loss + self.penalty(_Real(self), x, fake, rng)
         shown = {"D": loss.data, "D(x)": _probability(real_logits), "D(G(z))": _probability(fake_logits)}
         return loss, shown, of_real, of_fake
+
+
+class _Real(nn.Module):
+    """The logit of being real alone: what a penalty looks at."""
+
+    def __init__(self, game: _Asked) -> None:
+        self.discriminator, self.answers = game.discriminator, game.answers
+
+    def forward(self, x: Any) -> Tensor:
+        return self.answers(x)[0]
 
 
 class ACGAN(_Asked, _Labelled):
@@ -217,7 +229,7 @@ class ACGAN(_Asked, _Labelled):
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, objective, classes=classes, **options)
-        self.weight = weight
+        self.weight, self.outputs = weight, 1 + classes
 
     def discriminator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """D's: real or fake, and which class, of x (N, …) and of as many images of G's of the same classes."""
@@ -230,7 +242,7 @@ class ACGAN(_Asked, _Labelled):
 
     def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """G's: to be taken for real, and for the class that was asked for."""
-        generator = _Told(self.generator, self.ones(labels, len(x)))
+        x, generator = raw(x), _Told(self.generator, self.ones(labels, len(x)))
         logits, guess = self.answers(generator(backend.normal(rng, (len(x), generator.latent), like=x)))
         loss, wrong = self.objective.generator(logits), F.cross_entropy(guess, labels)
         return loss + self.weight * wrong, {"G": loss.data, "−ln C(y|G(z,y))": wrong.data}
@@ -266,6 +278,7 @@ class InfoGAN(_Asked):
             raise ValueError(f"InfoGAN: with classes={classes} a category says nothing; expected at least 2")
         super().__init__(generator, discriminator, objective, **options)
         self.classes, self.continuous, self.weight = classes, continuous, weight
+        self.outputs = 1 + classes + 2 * continuous
         _room_for_noise(self, classes + continuous)
 
     @property
@@ -296,7 +309,7 @@ class InfoGAN(_Asked):
 
     def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
         """G's: to be taken for real, and to let its code be read."""
-        z = self.noise(len(x), rng, like=x)
+        z = self.noise(len(x), rng, like=raw(x))
         logits, guess = self.answers(self.generator(z))
         loss, told = self.objective.generator(logits), self.information(guess, self._code(z))
         return loss - self.weight * told, {"G": loss.data, "I ≥": told.data}
@@ -348,7 +361,7 @@ class SemiSupervisedGAN(_Asked):
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, objective, **options)
-        self.classes, self.feature_matching = classes, feature_matching
+        self.classes, self.outputs, self.feature_matching = classes, classes, feature_matching
 
     @property
     def whole_minibatch(self) -> str:
@@ -358,7 +371,7 @@ class SemiSupervisedGAN(_Asked):
     def answers(self, x: Any) -> tuple[Tensor, Tensor]:
         """The logit of being real, ln Z, and the logits of the classes.  Eq. 23.15
         (derivations/23-conditional.md#eq-23-15)"""
-        logits = self.discriminator(x)
+        logits = _check_answers("SemiSupervisedGAN", self.discriminator(x), (len(x), self.outputs))
         return F.logsumexp(logits, 1), logits
 
     def discriminator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
@@ -375,6 +388,7 @@ class SemiSupervisedGAN(_Asked):
     def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """G's: mean features like those of x, or to be taken for real. The labels are not used."""
         _check_labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
+        x = raw(x)
         if self.feature_matching:
             with no_grad():
                 wanted = F.mean(self.discriminator.features(x), 0)
@@ -402,6 +416,16 @@ def _room_for_noise(gan: GAN, given: int) -> None:
             f"{type(gan).__name__}: generator.latent counts z and the {given} numbers behind it, "
             f"so expected more than {given}, got {gan.generator.latent}"
         )
+
+
+def _check_answers(who: str, answers: Tensor, shape: tuple[int, int]) -> Tensor:
+    """The answers; raises `ValueError` where D gives more or fewer."""
+    if answers.shape != shape:
+        raise ValueError(
+            f"{who}: expected {shape[1]} answers for each of {shape[0]} rows from the discriminator, got "
+            f"{answers.shape}; give it outputs={shape[1]}"
+        )
+    return answers
 
 
 def _check_labels(who: str, labels: Any, n: int, classes: int, lowest: int = 0) -> None:

@@ -29,14 +29,15 @@ class GAN(nn.Module):
     | argument | says |
     |---|---|
     | `generator` | noise (N, `generator.latent`) → data; its `range` is (lowest, highest) |
-    | `discriminator` | data → logits (N,) |
+    | `discriminator` | data → logits (N,), one for each datum |
     | `objective` | "minimax", "non-saturating", "least squares", "wasserstein", or an `Objective` |
     | `penalty` | None, or what D minimises as well: `R1()`, `GradientPenalty()` |
     | `clip` | None, or c: D's weights are held in [−c, c] |
     | `steps` | D's steps for each of G's, the k of Algorithm 1 |
 
     I. Goodfellow et al., *Generative adversarial nets*, NeurIPS 2014 (arXiv:1406.2661). Raises `ValueError` for an
-    unknown objective, for fewer than one step, and for data that G cannot reach.
+    unknown objective, for fewer than one step, for data that are no floats or that G cannot reach, and for a D of
+    other answers; `TypeError` for a penalty that is none.
     """
 
     def __init__(
@@ -49,8 +50,12 @@ class GAN(nn.Module):
         clip: float | None = None,
         steps: int = 1,
     ) -> None:
+        if not isinstance(steps, (int, np.integer)):
+            raise ValueError(f"GAN: steps (of D for each of G's) must be an integer, got {steps!r}")
         if steps < 1:
             raise ValueError(f"GAN: steps (of D for each of G's) must be at least 1, got {steps}")
+        if penalty is not None and (isinstance(penalty, type) or not callable(penalty)):
+            raise TypeError(f"GAN: expected None or a penalty such as R1() or GradientPenalty(), got {penalty!r}")
         if clip is not None and not clip > 0:
             raise ValueError(f"GAN: clip must be above 0, got {clip}")
         self.generator, self.discriminator = generator, discriminator
@@ -62,7 +67,7 @@ class GAN(nn.Module):
         x = self._reachable(x)
         with no_grad():
             fake = self.generator(self.noise(len(x), rng, like=x))
-        real_logits, fake_logits = self.discriminator(x), self.discriminator(fake)
+        real_logits, fake_logits = logits_of(self.discriminator, x), logits_of(self.discriminator, fake)
         loss = self.objective.discriminator(real_logits, fake_logits)
         if self.penalty is not None:
             loss = loss + self.penalty(self.discriminator, x, fake, rng)
@@ -70,7 +75,8 @@ class GAN(nn.Module):
 
     def generator_loss(self, x: Any, rng: Any, /) -> tuple[Tensor, Metrics]:
         """What G minimises: as many images as there are in x, through D."""
-        loss = self.objective.generator(self.discriminator(self.generator(self.noise(len(x), rng, like=x))))
+        fake = self.generator(self.noise(len(x), rng, like=raw(x)))
+        loss = self.objective.generator(logits_of(self.discriminator, fake))
         return loss, {"G": loss.data}
 
     def constrain(self) -> None:
@@ -92,7 +98,7 @@ class GAN(nn.Module):
 
     def _reachable(self, x: Any) -> Any:
         """Raw x; raises `ValueError` where G could never make it."""
-        x = x.data if isinstance(x, Tensor) else x
+        x = raw(x)
         low, high = self.generator.range
         if x.size and np.isfinite(high):
             lowest, highest = backend.host_scalar(x.min()), backend.host_scalar(x.max())
@@ -102,6 +108,27 @@ class GAN(nn.Module):
                     "scale the data (2x − 1 takes [0, 1] to [−1, 1]), or end the generator otherwise"
                 )
         return x
+
+
+def logits_of(discriminator: Any, x: Any) -> Tensor:
+    """What D says of x (N, …): logits (N,). Raises `ValueError` for a D that gives anything else."""
+    logits = discriminator(x)
+    if logits.shape != (len(x),):
+        raise ValueError(
+            f"GAN: expected one logit for each of {len(x)} rows from the discriminator, ({len(x)},), got "
+            f"{logits.shape}; give it one output and reshape to (N,), or ask more of it: "
+            "CGAN(told_last=True), ACGAN, InfoGAN, SemiSupervisedGAN"
+        )
+    return logits
+
+
+def raw(x: Any) -> Any:
+    """The array in x; raises `ValueError` unless it holds floats."""
+    x = x.data if isinstance(x, Tensor) else x
+    if not backend.is_array(x) or x.dtype.kind != "f":
+        got = x.dtype if hasattr(x, "dtype") else type(x).__name__
+        raise ValueError(f"GAN: expected an array of floats for data, got {got}; convert it: x.astype(np.float32)")
+    return x
 
 
 def _probability(logits: Tensor) -> Any:

@@ -8,11 +8,12 @@ keep its slope bounded. With logits all of them are finite however sure D is; a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ... import autograd, backend
+from ... import autograd, backend, nn
 from ... import functional as F
 from ...autograd import Tensor
 
@@ -64,7 +65,8 @@ def objective_named(name: str) -> Objective:
 
 # ------------------------------------------------------------------------------------------------------- penalties
 # A penalty is added to what D minimises: penalty(D, real, fake, rng) -> a number. Both differentiate D by its input,
-# and are themselves differentiated by D's weights: second-order gradients.
+# and are themselves differentiated by D's weights: second-order gradients. Both raise `ValueError` for a weight below 0
+# or not finite, and for a D in which images see each other.
 @dataclass(frozen=True)
 class R1:
     """γ/2 · E‖∇ₓ a(x)‖² on real data: D is to be flat where the data is.
@@ -74,6 +76,10 @@ class R1:
     """
 
     gamma: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.gamma < math.inf:
+            raise ValueError(f"R1: gamma must be at least 0 and finite, got {self.gamma}")
 
     def __call__(self, discriminator: Any, real: Any, fake: Any, rng: Any) -> Tensor:
         return 0.5 * self.gamma * F.mean(_slopes_squared(discriminator, real))
@@ -89,6 +95,10 @@ class GradientPenalty:
 
     weight: float = 10.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"GradientPenalty: weight must be at least 0 and finite, got {self.weight}")
+
     def __call__(self, discriminator: Any, real: Any, fake: Any, rng: Any) -> Tensor:
         real = _raw(real)
         if real.shape != fake.shape:
@@ -102,11 +112,24 @@ def _slopes_squared(discriminator: Any, x: Any) -> Tensor:
     """‖∇ₓ a(x)‖² for each image, as something that can be differentiated again. Images do not see each other, so the
     gradient of the sum of all logits holds each one's own. Where x leads back to G, as in an `UnrolledGAN`, it still
     does."""
+    if isinstance(discriminator, nn.Module):
+        _refuse_mixing(discriminator)
     if not isinstance(x, Tensor) or not x.requires_grad:
         x = Tensor(_raw(x))
         x.requires_grad = True
     (slope,) = autograd.grad(F.sum(discriminator(x)), [x], create_graph=True)
     return F.sum(F.square(slope), axis=tuple(range(1, slope.ndim)))
+
+
+def _refuse_mixing(discriminator: nn.Module) -> None:
+    """Raise `ValueError` where images see each other. Dropout wants the whole minibatch too, but for its noise."""
+    for name, layer in discriminator.named_modules():
+        if layer.whole_minibatch and not isinstance(layer, nn.Dropout):
+            raise ValueError(
+                f"penalty: expected a discriminator that looks at each image alone, but {name or 'it'} is a "
+                f"{type(layer).__name__}, which {layer.whole_minibatch}; leave it away (DCDiscriminator(norm=False)), "
+                "or the penalty"
+            )
 
 
 def _raw(x: Any) -> Any:

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ... import autograd, optim
 from ... import functional as F
 from ...autograd import Tensor
-from .gan import GAN, Metrics
+from .gan import GAN, Metrics, logits_of, raw
 
 __all__ = ["UnrolledGAN", "unrolled"]
 
@@ -67,14 +69,22 @@ class UnrolledGAN(GAN):
 
     `optimizer` is D's: what is unrolled are its own next steps, from its own moments, on the minibatch and the noise at
     hand. The other arguments are those of `GAN`; `unroll=0` is one. L. Metz, B. Poole, D. Pfau, J. Sohl-Dickstein,
-    *Unrolled generative adversarial networks*, ICLR 2017 (arXiv:1611.02163).
+    *Unrolled generative adversarial networks*, ICLR 2017 (arXiv:1611.02163). Raises `ValueError` for an optimizer that
+    is not D's, and for an `unroll` below 0.
     """
 
     def __init__(
         self, generator: Any, discriminator: Any, optimizer: optim.Optimizer, unroll: int = 5, **options: Any
     ) -> None:
+        if not isinstance(unroll, (int, np.integer)):
+            raise ValueError(f"UnrolledGAN: unroll must be an integer, got {unroll!r}")
         if unroll < 0:
             raise ValueError(f"UnrolledGAN: unroll must be at least 0, got {unroll}")
+        if [*map(id, getattr(optimizer, "parameters", ()))] != [*map(id, discriminator.parameters())]:
+            raise ValueError(
+                "UnrolledGAN: expected the discriminator's own optimizer, of all its parameters in their order, got "
+                f"{type(optimizer).__name__} of others; make it of discriminator.parameters()"
+            )
         super().__init__(generator, discriminator, **options)
         self.optimizer, self.unroll = optimizer, unroll
 
@@ -85,11 +95,12 @@ class UnrolledGAN(GAN):
 
     def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
         """f_K: what G minimises against D as it will be."""
+        x = raw(x)
         fake = self.generator(self.noise(len(x), rng, like=x))
 
         def logits(weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
             future = self.discriminator.with_parameters(weights)
-            return future(x), future(fake)
+            return logits_of(future, x), logits_of(future, fake)
 
         def discriminator_loss(weights: Sequence[Tensor]) -> Tensor:
             loss = self.objective.discriminator(*logits(weights))

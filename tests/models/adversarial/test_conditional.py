@@ -37,8 +37,8 @@ def generator(given=K, rng=None):
     return MLPGenerator(LATENT + given, (6,), PIXELS, activation="tanh", rng=rng)
 
 
-def heads(outputs, rng):
-    return MLPHeads(PIXELS, (6,), outputs, rng=rng)
+def heads(outputs, rng, inputs=PIXELS):
+    return MLPHeads(inputs, (6,), outputs, rng=rng)
 
 
 GAMES = {
@@ -276,3 +276,47 @@ def test_training_without_labels_says_so(rng):
             epochs=1,
             step=training.play,
         )
+
+
+@games
+@pytest.mark.parametrize("more", [-1, 1, 2])
+def test_a_discriminator_with_too_few_or_too_many_answers(name, more, rng):
+    """What could be broadcast is not: a mean for two numbers, a class more than there are."""
+    game, batch = GAMES[name](rng, **({"feature_matching": False} if name == "SGAN" else {})), batch_of(name, rng)
+    game.astype(np.float64)
+    outputs = {"CGAN": 1, "InfoGAN": 5 + K, "SGAN": K}.get(name, 1 + K)
+    given = outputs + more or 7  # none is none that a layer can have
+    game.discriminator = heads(given, rng, PIXELS + K if name == "CGAN" else PIXELS).astype(np.float64)
+    who = {"CGAN": "GAN", "CGAN, last": "CGAN", "SGAN": "SemiSupervisedGAN"}.get(name, name.replace("-", ""))
+    wanted = "one logit" if name == "CGAN" else f"{outputs} answers"
+    for loss in (game.discriminator_loss, game.generator_loss):
+        with pytest.raises(ValueError, match=rf"^{who}.*: expected {wanted} for each of 7 rows .*\(7, {given}\)"):
+            loss(*batch, rng)
+
+
+def test_heads_for_a_cgan_that_is_not_told_at_its_end(rng):
+    game = CGAN(generator(K, rng), MLPHeads(PIXELS + K, (6,), 1 + K, rng=rng), classes=K).astype(np.float64)
+    with pytest.raises(ValueError, match=r"one logit .* got \(7, 4\); .* CGAN\(told_last=True\)"):
+        game.discriminator_loss(*batch_of("CGAN", rng), rng)
+
+
+@games
+def test_a_penalty_of_a_discriminator_with_batch_norm(name, rng):
+    """Whatever it is asked: images may not see each other."""
+    game, batch = GAMES[name](rng, penalty=R1()), batch_of(name, rng, dtype=np.float32)
+    wide = PIXELS + K if name == "CGAN" else PIXELS
+    game.discriminator = sg.nn.Sequential(sg.nn.BatchNorm1d(wide), game.discriminator)
+    with pytest.raises(
+        ValueError, match=r"penalty: expected a discriminator that looks at each image alone, .* BatchNorm1d"
+    ):
+        game.discriminator_loss(*batch, rng)
+
+
+@games
+def test_tensors_for_data_and_no_integers(name, rng):
+    game, batch = GAMES[name](rng).astype(np.float64), batch_of(name, rng)
+    for loss in (game.discriminator_loss, game.generator_loss):
+        expected = loss(*batch, np.random.default_rng(0))[0].item()
+        assert loss(sg.tensor(batch[0]), *batch[1:], np.random.default_rng(0))[0].item() == expected
+        with pytest.raises(ValueError, match="expected an array of floats for data, got int64"):
+            loss(np.zeros((7, PIXELS), int), *batch[1:], rng)

@@ -263,6 +263,8 @@ def test_data_at_the_ends_of_the_range_and_any_for_a_linear_end():
     [
         ({"steps": 0}, r"GAN: steps \(of D for each of G's\) must be at least 1, got 0"),
         ({"steps": -2}, "at least 1, got -2"),
+        ({"steps": 1.5}, r"GAN: steps .* must be an integer, got 1.5"),
+        ({"steps": float("nan")}, r"GAN: steps .* must be an integer, got nan"),
         ({"clip": 0.0}, "GAN: clip must be above 0, got 0.0"),
         ({"clip": -0.1}, "GAN: clip must be above 0, got -0.1"),
         ({"clip": float("nan")}, "GAN: clip must be above 0, got nan"),
@@ -290,3 +292,30 @@ def test_an_image_alone_with_batch_norm():
     for loss in (gan.discriminator_loss, gan.generator_loss):
         with pytest.raises(ValueError, match="fewer than two numbers per channel"):
             loss(x, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("penalty", ["R1", R1, 10.0])
+def test_a_penalty_that_is_none(penalty):
+    with pytest.raises(TypeError, match=r"GAN: expected None or a penalty such as R1\(\) .* got"):
+        make(penalty=penalty)
+
+
+@pytest.mark.parametrize("outputs", [1, 11])
+def test_a_discriminator_that_answers_otherwise(outputs):
+    gan, x = make()
+    gan.discriminator = nn.Linear(4, outputs, dtype=np.float64)
+    for loss in (gan.discriminator_loss, gan.generator_loss):
+        with pytest.raises(ValueError, match=rf"GAN: expected one logit .* \(7,\), got \(7, {outputs}\)"):
+            loss(x, np.random.default_rng(0))
+
+
+def test_what_data_may_be():
+    """Arrays and tensors of floats, to both players; nothing else, to neither."""
+    gan, x = make()
+    for loss in (gan.discriminator_loss, gan.generator_loss):
+        expected = loss(x, np.random.default_rng(0))[0].item()
+        assert loss(sg.tensor(x), np.random.default_rng(0))[0].item() == expected
+        with pytest.raises(ValueError, match=r"GAN: expected an array of floats for data, got int64; .*astype"):
+            loss(np.zeros((7, 4), int), np.random.default_rng(0))
+        with pytest.raises(ValueError, match="GAN: expected an array of floats for data, got list"):
+            loss(x.tolist(), np.random.default_rng(0))

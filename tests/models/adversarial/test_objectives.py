@@ -341,3 +341,25 @@ def test_a_gradient_penalty_wants_pairs():
     real, fake = np.zeros((4, 2), np.float32), np.zeros((3, 2), np.float32)
     with pytest.raises(ValueError, match=r"GradientPenalty: real \(4, 2\) and fake \(3, 2\) must come in pairs"):
         GradientPenalty()(critic, real, fake, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none(weight):
+    with pytest.raises(ValueError, match="R1: gamma must be at least 0 and finite, got"):
+        R1(weight)
+    with pytest.raises(ValueError, match="GradientPenalty: weight must be at least 0 and finite, got"):
+        GradientPenalty(weight)
+
+
+@penalties
+def test_images_that_see_each_other(penalty):
+    """With batch norm the slope of the sum of all logits is nobody's own. Dropout is no such thing."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (4, 1, 4, 4)).astype(np.float32)
+    with pytest.raises(
+        ValueError, match=r"penalty: .* second_norm is a BatchNorm2d, which needs the mean .*norm=False"
+    ):
+        penalty(DCDiscriminator((2, 3), (1, 4, 4)), x, -x, rng)
+    penalty(DCDiscriminator((2, 3), (1, 4, 4), norm=False), x, -x, rng)
+    rows = x.reshape(4, 16)
+    penalty(MaxoutDiscriminator(16, (6,), 3, dropout=(0.2, 0.5), rng=rng), rows, -rows, rng)

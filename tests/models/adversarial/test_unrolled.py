@@ -278,9 +278,8 @@ def test_weights_are_taken_with_their_sharing():
 )
 def test_every_discriminator_can_be_unrolled(discriminator):
     rng = np.random.default_rng(0)
-    gan = UnrolledGAN(MLPGenerator(2, (5,), 64, "tanh", "tanh", rng=rng), discriminator(rng), None, 2)
-    gan.astype(np.float64)
-    gan.optimizer = OPTIMIZERS["SGD"](gan.discriminator.parameters())
+    g, d = MLPGenerator(2, (5,), 64, "tanh", "tanh", rng=rng).astype(np.float64), discriminator(rng).astype(np.float64)
+    gan = UnrolledGAN(g, d, OPTIMIZERS["SGD"](d.parameters()), 2)
     x = rng.uniform(-1, 1, (4, 64))
     check_slopes(gan, x, seed=1, rel=1e-5)
 
@@ -297,6 +296,33 @@ def test_what_cannot_be_unrolled_is_said():
         name = type(optimizer).__name__
         with pytest.raises(TypeError, match=f"unrolled: expected SGD or Adam without weight decay, got {name}"):
             unrolled(optimizer, lambda w: w, 1, parameters)
+
+
+def test_an_optimizer_that_is_not_ds():
+    """G's, another D's, both players', some of D's, D's in another order, none."""
+    gan, _ = make()
+    g, d, other = gan.generator, gan.discriminator, make()[0].discriminator
+    own = list(d.parameters())
+    for parameters in (g.parameters(), other.parameters(), gan.parameters(), own[:-1], own[::-1]):
+        with pytest.raises(
+            ValueError, match=r"UnrolledGAN: expected the discriminator's own optimizer, .* Adam of others"
+        ):
+            UnrolledGAN(g, d, optim.Adam(parameters), 3)
+    with pytest.raises(ValueError, match=r"expected the discriminator's own optimizer, .* got NoneType"):
+        UnrolledGAN(g, d, None, 3)
+
+
+@pytest.mark.parametrize("unroll", [float("nan"), 1.5])
+def test_a_number_of_steps_that_is_none(unroll):
+    gan, _ = make()
+    with pytest.raises(ValueError, match="UnrolledGAN: unroll must be an integer, got"):
+        UnrolledGAN(gan.generator, gan.discriminator, gan.optimizer, unroll)
+
+
+def test_tensors_for_data():
+    gan, x = make(unroll=2)
+    expected, found = (gan.generator_loss(data, np.random.default_rng(0))[0].item() for data in (x, sg.tensor(x)))
+    assert found == expected
 
 
 def test_several_workers_are_refused_unless_nothing_is_unrolled():
