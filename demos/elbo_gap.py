@@ -175,8 +175,8 @@ def main(config: Config) -> None:
     tell(*closing, *staying)
     print(
         "E14: the second KL, to the posterior, is not always greater than zero. Where q can be the posterior, on the\n"
-        f"  linear model, it ends at {closed:.5f} nats; with two hills and one Gaussian at {kept[0]:.3f} (decoder\n"
-        f"  true) and {kept[1]:.3f} (learned). Which hill would be one bit, ln 2 = 0.693.\n"
+        f"  linear model, it ends at {closed:.5f} nats; with two hills and one Gaussian at {kept[0]:.3f}\n"
+        f"  (true decoder) and {kept[1]:.3f} (learned decoder): to say which hill takes one bit, ln 2 = 0.693 nats.\n"
         "  All numbers are exact but for rounding: no sampling is in them, only in the gradients."
     )
 

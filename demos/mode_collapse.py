@@ -430,8 +430,6 @@ def draw_samples(config: Config, kinds: Sequence[Kind], title: str, folder: Path
 # -------------------------------------------------------------------------------------------------------------- main
 def main(config: Config) -> None:
     """Train what is asked for, or find what is finished; count, draw."""
-    if config.seeds < 1 or min(config.unroll, default=0) < 0 or (config.steps is not None and config.steps < 1):
-        raise SystemExit("demos.mode_collapse: --seeds and --steps are at least 1, --unroll at least 0")
     kinds = finished(config) if config.collect else asked_for(config)
     if not kinds:
         raise SystemExit(f"demos.mode_collapse: nothing is finished by the card {config.card!r} in {config.folder()}")

@@ -32,8 +32,6 @@ __all__ = ["Run", "descend", "evaluate", "train"]
 Metrics = dict[str, Any]
 Step = Callable[["Run", Any, Sequence[Any], Workers], Metrics]
 
-RUN_FACTS = ("epoch", "step", "history", "rng")
-
 
 @dataclass
 class Run:
@@ -61,7 +59,8 @@ class Run:
     def restore(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
         """Become the run that `save` wrote; raises `CheckpointError`, and then nothing has changed."""
         parts, facts = checkpoints.load(path, config)
-        lacking = [name for name in ("model", "optimizer", *RUN_FACTS) if name not in {**parts, **facts}]
+        there, wanted = {*parts, *facts}, ("model", "optimizer", "epoch", "step", "history", "rng")
+        lacking = [name for name in wanted if name not in there]
         if lacking:
             raise checkpoints.CheckpointError(
                 f"{path}: no checkpoint of a run, it lacks {', '.join(lacking)}; delete it, and train without --resume"
@@ -104,6 +103,11 @@ def train(
     `step(run, loss, batch, crew) -> metrics` is what happens with a minibatch: `descend`, unless something else is
     said, as for a game of two players.
     """
+    if step is None and not hasattr(run.optimizer, "zero_grad"):
+        raise TypeError(
+            f"train: expected an optimizer in the run, got {type(run.optimizer).__name__}; a game of two Players wants "
+            "train(run, game, data, step=play, …)"
+        )
     step = step or descend
     if resume and checkpoint is None:
         raise ValueError("train: resume=True needs checkpoint=, the file to continue from")
@@ -152,11 +156,6 @@ def descend(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers, optimizer
     """One step downhill on one minibatch: `optimizer`, or else the run's, moves its own parameters, and no gradient of
     others is computed. Nothing has moved where it stops at a NaN or infinity."""
     optimizer = optimizer or run.optimizer
-    if not hasattr(optimizer, "zero_grad"):
-        raise TypeError(
-            f"train: expected an optimizer in the run, got {type(optimizer).__name__}; a game of two Players wants "
-            "train(run, game, data, step=play, …)"
-        )
     before = run.rng.bit_generator.state
     with np.errstate(all="ignore"):  # a number that is not finite is looked for here, and not warned about there
         optimizer.zero_grad()
