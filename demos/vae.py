@@ -235,8 +235,8 @@ def flat(images: np.ndarray) -> np.ndarray:
 # -------------------------------------------------------------------------------------------------------------- main
 def main(config: Config) -> None:
     """Train or load, draw, measure."""
-    if config.warmup and config.draws > 1:
-        sys.exit("demos.vae: --warmup weighs the KL, and only the bound of --draws 1 has one")
+    if config.draws < 1 or (config.warmup and config.draws > 1):
+        sys.exit("demos.vae: --draws is at least 1; --warmup weighs the KL, and only the bound of --draws 1 has one")
     if config.evaluate:
         tell_numbers(config)
         return

@@ -98,7 +98,8 @@ def train(
 
     `config` says what defines the run: a checkpoint of another one is refused. `workers` threads share each minibatch:
     see `Workers`, also for the models that it refuses. Raises `CheckpointError` where a checkpoint cannot be resumed,
-    and `FloatingPointError`, naming step and primitive, at the first NaN or infinity.
+    `FloatingPointError`, naming step and primitive, at the first NaN or infinity, and `TypeError` for a game without
+    its `step`.
 
     `step(run, loss, batch, crew) -> metrics` is what happens with a minibatch: `descend`, unless something else is
     said, as for a game of two players.
