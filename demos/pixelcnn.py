@@ -41,6 +41,7 @@ class Config(Options):
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
     start: Annotated[Path | None, "weights that --export wrote: to train on from, or for the next two options"] = None
+    grow: Annotated[int, "LSTM layers to add to those of --start, which at first change nothing"] = 0
     pretrained: Annotated[bool, "use the weights that come with the demo instead of training"] = False
     evaluate: Annotated[bool, "with these weights, only print the test NLL"] = False
     export: Annotated[Path | None, "write the trained weights to this file, small, with their recipe"] = None
@@ -78,6 +79,12 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
     facts: dict[str, Any] = {"data": bits.name}
     if config.start:
         model, facts["start"] = pretrained(config)
+        if config.grow:
+            if not isinstance(model, PixelRNN):
+                sys.exit(f"demos.pixelcnn: --grow adds LSTM layers, but these are weights of a {config.model}")
+            model.grow(config.grow, np.random.default_rng(config.seed))
+            model.to(config.device)
+            config.blocks += config.grow
     else:
         config.blocks = config.blocks or (1 if config.model in ("row", "diagonal") else 15 if bits.complete else 4)
         model = make(config)
@@ -174,6 +181,8 @@ def flat(images: np.ndarray) -> np.ndarray:
 
 def main(config: Config) -> None:
     """Train or load, draw, measure."""
+    if config.grow and (config.start is None or config.evaluate or config.pretrained):
+        sys.exit("demos.pixelcnn: --grow is for a training that goes on; say --start and weights to begin from")
     if config.evaluate:
         model, facts = pretrained(config)
         which = "of these weights" if config.start else "of the weights that come with the demo"

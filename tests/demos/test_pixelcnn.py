@@ -93,6 +93,26 @@ def test_a_training_goes_on_from_exported_weights(tmp_path, capsys):
             pixelcnn.pretrained(pixelcnn.Config(start=second, **asked))
 
 
+def test_a_training_goes_on_with_more_layers(tmp_path, capsys):
+    """--grow: the number of the model that is grown is that of the model it was, and its file knows both."""
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "a", model="diagonal", export=first, **SMALL))
+    grow = {"start": first, "grow": 2, "epochs": 1, "lr": 1e-9}
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "b", export=second, **grow))
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "c", start=second, evaluate=True))
+    numbers = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
+    assert len({line.split(" nats")[0] for line in numbers}) == 1  # steps of 1e-9 do not outlast the rounding
+    model, facts = pixelcnn.pretrained(pixelcnn.Config(start=second))
+    assert len(model.lstms) == facts["recipe"]["blocks"] == 3
+    assert facts["start"]["recipe"]["blocks"] == 1
+    for way in ({}, {"start": second, "evaluate": True}, {"start": second, "pretrained": True}):
+        with pytest.raises(SystemExit, match="--grow is for a training that goes on; say --start"):
+            pixelcnn.main(pixelcnn.Config(out=tmp_path / "d", grow=1, **way))
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "e", model="gated", export=first, **SMALL))
+    with pytest.raises(SystemExit, match="--grow adds LSTM layers, but these are weights of a gated"):
+        pixelcnn.main(pixelcnn.Config(out=tmp_path / "f", start=first, grow=1))
+
+
 @pytest.mark.parametrize("model", ["pixelcnn", "diagonal"])
 def test_the_weights_that_come_with_the_demo_know_digits(model):
     config = pixelcnn.Config(model=model)

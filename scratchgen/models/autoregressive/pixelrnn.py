@@ -269,17 +269,31 @@ class PixelRNN(Autoregressive):
         rng = nn.init.generator(rng)
         features = 2 * hidden
         # Beyond the edge: without it no feature tells the row below of a row's last pixel (Eq. 7.15).
-        self.spare_columns = 1 if kind == "diagonal" else 0
+        self.kind, self.spare_columns = kind, 1 if kind == "diagonal" else 0
         self.first = nn.MaskedConv2d("A", 1, features, 7, rng=rng)
-        self.lstms: Any = nn.ModuleList(
-            [
-                RowLSTM(features, hidden, rng) if kind == "row" else DiagonalBiLSTM(features, hidden, shape[1], rng)
-                for _ in range(layers)
-            ]
-        )
+        self.lstms: Any = nn.ModuleList([self._layer(hidden, rng) for _ in range(layers)])
         self.back: Any = nn.ModuleList([Pointwise(hidden, features, rng=rng) for _ in range(layers)])
         self.head = Pointwise(features, features, init=nn.init.he_normal, rng=rng)
         self.output = Pointwise(features, 1 if levels == 2 else levels, rng=rng)
+
+    def _layer(self, hidden: int, rng: Any) -> RowLSTM | DiagonalBiLSTM:
+        if self.kind == "row":
+            return RowLSTM(2 * hidden, hidden, rng)
+        return DiagonalBiLSTM(2 * hidden, hidden, self.shape[1], rng)
+
+    def grow(self, layers: int, rng: Any = None) -> None:
+        """Add LSTM layers to a trained model. Each begins by adding nothing, so that p(x) stays what it was: a
+        residual layer whose last weights are zero is the identity.
+
+        After T. Chen, I. Goodfellow, J. Shlens, *Net2Net*, ICLR 2016. Make the optimizer afterwards: it is to know the
+        new parameters.
+        """
+        rng = nn.init.generator(rng)
+        features = self.output.weight.shape[1]
+        for _ in range(layers):
+            self.lstms.append(self._layer(features // 2, rng))
+            self.back.append(Pointwise(features // 2, features, rng=rng))
+            self.back[-1].weight.data[...] = 0
 
     @property
     def live_parameters(self) -> int:

@@ -477,6 +477,27 @@ def test_the_saving_is_the_number_of_pixels(kind):
 
 # ----------------------------------------------------------------------------------------------------------- in use
 @KINDS
+@pytest.mark.parametrize("layers", [0, 1])
+def test_new_layers_change_nothing_until_they_learn(kind, layers, rng):
+    """Twin: the second model has all its layers from the beginning, with the same weights."""
+    shape, x = (1, 5, 4), (rng.random((6, 1, 5, 4)) < 0.5).astype(np.float32)
+    model, twin = (PixelRNN(shape, 2, kind, 3, n, np.random.default_rng(1)) for n in (layers, layers + 2))
+    before = model.log_prob(x).numpy()
+    model.grow(2, rng)
+    assert [value.shape for value in model.parameters()] == [value.shape for value in twin.parameters()]
+    np.testing.assert_array_equal(model.log_prob(x).numpy(), before)
+    optimizer = optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(2):  # at first only the zeros feel a slope; then what is behind them as well
+        model.zero_grad()
+        model.loss(x, rng)[0].backward()
+        optimizer.step()
+    assert all(np.abs(value.grad.numpy()).max() > 0 for value in model.parameters())
+    assert model.log_prob(x).numpy().mean() > before.mean()
+    twin.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(twin.log_prob(x).numpy(), model.log_prob(x).numpy())
+
+
+@KINDS
 def test_one_loss_on_every_device_and_in_float32(kind, rng, device):
     x = (rng.random((3, 1, 5, 4)) < 0.5).astype(np.float32)
     here, there = (PixelRNN((1, 5, 4), 2, kind, 3, 2, np.random.default_rng(1)) for _ in range(2))
