@@ -9,10 +9,11 @@ from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELos
 from .module import Module, Parameter
 from .normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from .recurrent import GRU, LSTM, GRUCell, LSTMCell
+from .spectral import SpectralNorm, spectral_norm
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
     "Dropout", "ELU", "Embedding", "Flatten", "GRU", "GRUCell", "L1Loss", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU",
     "Linear", "MSELoss", "MaskedConv2d", "Maxout", "Module", "ModuleList", "Parameter", "ReLU", "Reshape", "Sequential",
-    "Sigmoid", "Softmax", "Softplus", "Tanh", "init",
+    "Sigmoid", "Softmax", "Softplus", "SpectralNorm", "Tanh", "init", "spectral_norm",
 ]  # fmt: skip

@@ -33,6 +33,7 @@ class Module:
     """A function with parameters. A subclass assigns its parts in `__init__` and says in `forward` how they act."""
 
     training = True  # until train(False) or eval() says otherwise on the instance
+    mixes_images = False  # whether what it says of an image of a minibatch depends on the others
 
     def forward(self, *args: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} does not define forward")

@@ -13,6 +13,7 @@ __all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm"]
 
 
 class _BatchNorm(Module):
+    mixes_images = True
     whole_minibatch = "needs the mean over the whole minibatch"
     axes: int  # that the input has
     layout: str

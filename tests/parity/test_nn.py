@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import scratchgen as sg
+from scratchgen import functional as F
 from scratchgen import nn
 
 from .compare import DTYPES, normal, positive, same, torch
@@ -162,3 +163,42 @@ def test_losses(name, reduction, dtype):
     y.backward(cotangent)
     z.backward(torch.tensor(cotangent))
     same(a.grad.numpy(), b.grad, "the gradient")
+
+
+@both
+@pytest.mark.parametrize("kind", ["Linear", "Conv2d"])
+def test_spectral_norm(kind, dtype):
+    """Output, gradients and the iteration's vectors over three passes; the gradient of a squared slope, as R1 has it;
+    then in use, where nothing moves."""
+    make = {"Linear": lambda nn: nn.Linear(6, 4), "Conv2d": lambda nn: nn.Conv2d(2, 4, 3, padding=1)}[kind]
+    shape = {"Linear": (5, 6), "Conv2d": (3, 2, 5, 4)}[kind]
+    ours = nn.SpectralNorm(make(nn)).astype(dtype)
+    theirs = torch.nn.utils.parametrizations.spectral_norm(make(torch.nn)).to(getattr(torch, dtype))
+    weight, vectors = theirs.parametrizations.weight.original, theirs.parametrizations.weight[0]
+    with torch.no_grad():
+        weight.copy_(torch.tensor(normal(*weight.shape)))
+        theirs.bias.copy_(torch.tensor(normal(4)))
+    ours.load_state_dict(
+        {"layer.weight": weight.detach().numpy(), "layer.bias": theirs.bias.detach().numpy()}
+        | {"left": vectors._u.numpy(), "right": vectors._v.numpy()}
+    )
+    for turn in range(5):
+        if turn == 3:
+            ours.eval()
+            theirs.eval()
+        x, cotangent = (normal(*size, seed=turn).astype(dtype) for size in (shape, (shape[0], 4, *shape[2:])))
+        a, b = sg.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        y, z = ours(a), theirs(b)
+        same(y.numpy(), z, "the output")
+        f = torch.tensor(cotangent)
+        (slope,) = sg.grad(F.sum(y * cotangent), [a], create_graph=True)
+        (their_slope,) = torch.autograd.grad((z * f).sum(), [b], create_graph=True)
+        same(slope.numpy(), their_slope, "the slope")
+        ours.zero_grad()
+        theirs.zero_grad()
+        (F.sum(y * cotangent) + F.sum(slope * slope)).backward()
+        ((z * f).sum() + (their_slope * their_slope).sum()).backward()
+        same(ours.layer.weight.grad.numpy(), weight.grad, "weight.grad")
+        same(ours.layer.bias.grad.numpy(), theirs.bias.grad, "bias.grad")
+        same(ours.left, vectors._u, "u")
+        same(ours.right, vectors._v, "v")

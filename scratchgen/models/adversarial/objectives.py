@@ -122,9 +122,9 @@ def _slopes_squared(discriminator: Any, x: Any) -> Tensor:
 
 
 def _refuse_mixing(discriminator: nn.Module) -> None:
-    """Raise `ValueError` where images see each other. Dropout wants the whole minibatch too, but for its noise."""
+    """Raise `ValueError` where images see each other."""
     for name, layer in discriminator.named_modules():
-        if layer.whole_minibatch and not isinstance(layer, nn.Dropout):
+        if layer.mixes_images:
             raise ValueError(
                 f"penalty: expected a discriminator that looks at each image alone, but {name or 'it'} is a "
                 f"{type(layer).__name__}, which {layer.whole_minibatch}; leave it away (DCDiscriminator(norm=False)), "
