@@ -1,10 +1,10 @@
 """Do the two players find each other? (S0, line 1361: "the model oscillates"; S2, lines 207–222; claim C-OSC)
 
-python -m demos.dirac_gan      a few seconds
+python -m demos.dirac_gan      about 15 seconds
 
 The smallest games there are: G is a number θ, D a number ψ. Each of four ways to take turns is a map of the plane; its
-eigenvalues foretell by how much a round grows or shrinks, and how far a step turns. Play, and compare. See
-derivations/20-minimax.md.
+eigenvalues foretell by how much a round grows or shrinks, and how far a step turns. Play, and compare. Then the
+library's own GANs play it, with what has been proposed as a cure. See derivations/20-minimax.md.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from scratchgen import plotting
-from scratchgen.models.adversarial import dynamics
+from scratchgen import functional as F
+from scratchgen import nn, optim, plotting, training
+from scratchgen.models.adversarial import GAN, R1, GradientPenalty, UnrolledGAN, dynamics
 from scratchgen.models.adversarial.dynamics import BILINEAR, DIRAC, NON_SATURATING, Game
 
 from .options import Options, start, tell
@@ -114,6 +115,76 @@ def settled(lr: float) -> float:
     return float((path[-rounds:] ** 2).sum(1).mean())
 
 
+# ------------------------------------------------------------------------------------------------------------- cures
+ROUND = 84  # steps, of the minimax game at η = 0.15
+
+
+class Point(nn.Module):
+    """A generator that makes one point θ, whatever z is."""
+
+    latent, range = 1, (-math.inf, math.inf)
+
+    def __init__(self, theta: float) -> None:
+        self.theta = nn.Parameter(np.array([theta]))
+
+    def forward(self, z: Any) -> Any:
+        return self.theta + 0 * z
+
+
+class Line(nn.Module):
+    """A discriminator a(x) = ψx."""
+
+    def __init__(self, psi: float) -> None:
+        self.psi = nn.Parameter(np.array([[psi]]))
+
+    def forward(self, x: Any) -> Any:
+        return F.reshape(x @ self.psi, (len(x),))
+
+
+def cures(config: Config) -> dict[str, Callable[[Any, Any, optim.SGD], GAN]]:
+    """How to make each game, of G, D and D's optimizer."""
+    r1, k = R1(config.gamma), config.k
+    return {
+        "minimax": lambda g, d, steps: GAN(g, d, "minimax"),
+        "non-saturating": lambda g, d, steps: GAN(g, d),
+        "Wasserstein, ψ clipped at 1": lambda g, d, steps: GAN(g, d, "wasserstein", clip=1.0),
+        "Wasserstein, gradient penalty 1": lambda g, d, steps: GAN(g, d, "wasserstein", penalty=GradientPenalty(1.0)),
+        f"minimax, R1 with γ = {config.gamma:g}": lambda g, d, steps: GAN(g, d, "minimax", penalty=r1),
+        f"minimax, unrolled with K = {k}": lambda g, d, steps: UnrolledGAN(g, d, steps, k, objective="minimax"),
+    }
+
+
+def cured(make: Callable[..., GAN], config: Config, steps: int) -> np.ndarray:
+    """The path (steps + 1, 2) of θ and ψ, from (1, 0), D first: gradient descent as in any training of ours."""
+    G, D, rng = Point(1.0), Line(0.0), np.random.default_rng(config.seed)
+    players = training.Players(*(optim.SGD(player.parameters(), config.lr) for player in (D, G)))
+    run = training.Run(make(G, D, players.discriminator), players, rng)
+    path = [(1.0, 0.0)]
+
+    def play(run: training.Run, game: Any, batch: Any, crew: Any) -> training.loop.Metrics:
+        metrics = training.play(run, game, batch, crew)
+        path.append((G.theta.item(), D.psi.item()))
+        return metrics
+
+    training.train(run, run.model, [np.zeros((steps, 1))], step=play, epochs=1, batch_size=1, title="Dirac-GAN")
+    return np.array(path)
+
+
+def show_cures(config: Config) -> None:
+    """How far G ends from the data: seen over a round, or a circle would look like an arrival now and then."""
+    steps = 4 * config.steps
+    print(
+        f"\nthe Dirac-GAN played by scratchgen's own GANs from θ = 1, ψ = 0, by gradient descent, η = {config.lr:g}, D "
+        f"first;\n  the largest distance of θ from the data, 0, in the last {ROUND} of so many steps\n"
+        f"  {'':33}{steps // 4:>10,}{steps:>10,}"
+    )
+    for name, make in cures(config).items():
+        theta = np.abs(cured(make, config, steps)[:, 0])
+        print(
+            f"  {name:33}" + "".join(f"{theta[end + 1 - ROUND : end + 1].max():10.4f}" for end in (steps // 4, steps))
+        )
+
+
 # ----------------------------------------------------------------------------------------------------------- pictures
 BEGIN = (0.8, 0.0)
 
@@ -183,6 +254,7 @@ def main(config: Config) -> None:
     cycles = {lr: settled(lr) for lr in (0.05, 0.1, 0.3)}
     pairs = ", ".join(f"{r2:.4f} at η = {lr:g}" for lr, r2 in cycles.items())
     print(f"\nthe non-saturating Dirac-GAN, simultaneous, from (1, 0): r² settles near 2η: {pairs}")
+    show_cures(config)
     folder = config.folder()
     with plotting.style():
         tell(

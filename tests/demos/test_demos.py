@@ -41,6 +41,7 @@ from demos import (
     vae,
 )
 from scratchgen import plotting, training
+from scratchgen.models.adversarial import MLPGenerator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -213,7 +214,7 @@ def test_elbo_gap_adds_up_and_has_nothing_to_resume(tmp_path, capsys):
 
 @pytest.mark.ledger("C-OSC")
 def test_dirac_gan_measures_the_eigenvalues_that_it_foretells(tmp_path, capsys):
-    """Two games, four ways to take turns; nothing is trained, so there is nothing to resume."""
+    """Two games, four ways to take turns. It is quicker done again than resumed."""
     dirac_gan.main(dirac_gan.Config(out=tmp_path, steps=20))
     output = capsys.readouterr().out
     rows = re.findall(r"(bilinear|Dirac-GAN) .*?(\d\.\d{6}) +(\d\.\d{6}) +([\d.]+) +([\d.]+) +(\w+)", output)
@@ -227,6 +228,24 @@ def test_dirac_gan_measures_the_eigenvalues_that_it_foretells(tmp_path, capsys):
     for picture in ("dirac.png", "bilinear.png", "distances.png"):
         assert str(tmp_path / picture) in output
         assert (tmp_path / picture).stat().st_size > 5000
+
+
+def test_a_gan_of_two_numbers_goes_where_the_formulas_say():
+    """Our GANs, by the training loop, against the maps of the plane; of the cures R1 and looking ahead arrive."""
+    config = dirac_gan.Config()
+    ways, exact = dirac_gan.cures(config), dirac_gan.dynamics
+    games = {"minimax": (exact.DIRAC, 0.0), "non-saturating": (exact.NON_SATURATING, 0.0)}
+    for name, (game, gamma) in (games | {"minimax, R1 with γ = 0.3": (exact.DIRAC, 0.3)}).items():
+        expected = exact.play(lambda s, g=game, r=gamma: exact.alternating(g, s, config.lr, r), (1.0, 0.0), 100)
+        np.testing.assert_allclose(dirac_gan.cured(ways[name], config, 100), expected, rtol=1e-9, atol=1e-12)
+    ends = {
+        name: np.abs(dirac_gan.cured(make, config, 400)[-dirac_gan.ROUND :, 0]).max() for name, make in ways.items()
+    }
+    arrived = {name for name, end in ends.items() if end < 0.01}
+    assert arrived == {"minimax, R1 with γ = 0.3", "minimax, unrolled with K = 5"}
+    assert min(end for name, end in ends.items() if "Wasserstein" in name) > 0.9
+    assert ends["minimax"] > 0.99
+    assert 0.2 < ends["non-saturating"] < 0.6
 
 
 def test_differences_know_their_errors_and_what_they_miss(tmp_path, capsys):
@@ -260,8 +279,34 @@ def test_saturation_sees_one_gradient_vanish_and_not_the_other(tmp_path, capsys,
     for minimax, other in (numbers[:3, 3:].T, numbers[3:, 3:].T):
         assert minimax[2] < 0.2 * minimax[0]
         assert other[2] > 0.5 * other[0]
-    assert (tmp_path / "saturation.png").stat().st_size > 5000
+    for picture in ("saturation.png", "cures.png"):
+        assert (tmp_path / picture).stat().st_size > 5000
+    rows = {name: re.search(rf"^  {re.escape(name)} +(.+)", output.out, re.MULTILINE) for name in saturation.CURES}
+    cures = {name: [float(number) for number in row[1].split()] for name, row in rows.items()}
+    np.testing.assert_allclose(cures["minimax"][:3], numbers[3:, 3], rtol=0.01)  # the same trial, in both tables
+    assert all(50 < told_apart <= 100 for *_, told_apart in cures.values())
+    assert "  seeds       0\n" in output.out
     assert output.err == ""
+
+
+@pytest.mark.ledger("C-SAT")
+def test_cures_keep_a_gradient_against_a_discriminator_that_is_never_wrong(capsys):
+    x = 2 * options.load_images(options.Options()).train[0][:200] - 1
+    config = saturation.Config(epochs=100, lr=2e-3, hidden=16, workers=1)
+    G, ends = MLPGenerator(hidden=(16,), rng=np.random.default_rng(0)), {}
+    before = G.state_dict()
+    for name, options_of_it in saturation.CURES.items():
+        found = saturation.trial(G, config, x, name, [options_of_it["objective"]], **options_of_it)
+        (lengths,) = found.lengths.values()
+        assert found.told_apart[-1] > 99.9
+        ends[name] = (lengths[-1], lengths[-1] / max(lengths))
+    for name, value in G.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])  # it never moved
+    end, share = ends.pop("minimax")
+    assert share < 0.05
+    assert min(other for other, _ in ends.values()) > 2 * end
+    for name in ("non-saturating", "least squares", "Wasserstein, gradient penalty 10"):
+        assert ends[name][1] > 0.5
 
 
 @pytest.fixture

@@ -118,8 +118,8 @@ def test_a_discriminator_has_slope_1_at_most(seed, size, apart):
 @pytest.mark.equation("18.23")
 @pytest.mark.parametrize(("kernel", "stride", "factor"), [(4, 2, 2), (3, 1, 3), (3, 2, 2), (2, 2, 1), (1, 1, 1)])
 def test_a_convolution_stretches_an_image_by_more_than_a_patch(kernel, stride, factor, rng):
-    """Its true norm, from its Jacobian: never above ⌈k / stride⌉, the most patches along a side that share a pixel; with
-    all weights alike nearly k / stride, the mean of it."""
+    """Its true norm, from its Jacobian: never above ⌈k / stride⌉, the most patches along a side that share a pixel;
+    with all weights alike nearly k / stride, the mean of it."""
     layer = nn.Conv2d(1, 2, kernel, stride, padding=kernel - 1, bias=False, dtype=np.float64, rng=rng)
 
     def norm():

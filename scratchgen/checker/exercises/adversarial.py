@@ -1,10 +1,11 @@
-"""A game of two: what the discriminator and the generator make small, as functions of the discriminator's logits.
+"""A game of two: the best discriminator, what both players make small, and a generator that looks one step ahead.
 
 The logit a of an image says how sure D is that it is real: D = σ(a). All losses are means over the minibatch.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,70 @@ from .exercise import Arrays, Exercise, Mistake
 from .losses import huge, sigmoid, softplus
 
 __all__ = ["EXERCISES"]
+
+
+# ----------------------------------------------------------------------------------------------- the best discriminator
+def optimal_discriminator_forward(p_data: Any, p_generator: Any) -> Any:
+    return p_data / (p_data + p_generator)
+
+
+def optimal_discriminator_backward(dout: Any, p_data: Any, p_generator: Any) -> Arrays:
+    total = p_data + p_generator
+    return {"dp_data": dout * p_generator / total**2, "dp_generator": -dout * p_data / total**2}
+
+
+def density(rng: np.random.Generator, sizes: dict[str, int]) -> Any:
+    """Of a law at N points: positive, and it need not stay below one."""
+    return np.exp(0.8 * rng.standard_normal(sizes["N"]))
+
+
+OPTIMAL_DISCRIMINATOR = Exercise(
+    name="optimal_discriminator",
+    forward=optimal_discriminator_forward,
+    backward=optimal_discriminator_backward,
+    inputs={"p_data": density, "p_generator": density},
+    letters="N",
+    contract="D*(x), the probability that x is real that no discriminator improves on, at N points x of which the "
+    "densities of the data and of the generator are known; p_data, p_generator (N,), all positive → (N,)",
+    page="17-gan-value.md",
+    equations=("17.3", "17.4"),
+    quantities=lambda p_data, p_generator, **above: {
+        "the sum of both densities": p_data + p_generator,
+        "D": p_data / (p_data + p_generator),
+        "1 − D": p_generator / (p_data + p_generator),
+    },
+    terms=lambda p_data, p_generator, dout=1.0: {
+        "dp_data": {
+            "the numerator": dout / (p_data + p_generator),
+            "the denominator": -dout * p_data / (p_data + p_generator) ** 2,
+        },
+    },
+    mistakes=(
+        Mistake("OPTIMAL_RATIO", lambda p_data, p_generator: p_data / p_generator),
+        Mistake("OPTIMAL_RATIO", lambda p_data, p_generator: p_generator / p_data),
+        Mistake("OPTIMAL_OF_FAKE", lambda p_data, p_generator: p_generator / (p_data + p_generator)),
+        Mistake("OPTIMAL_LOGIT", lambda p_data, p_generator: np.log(p_data) - np.log(p_generator)),
+        Mistake("OPTIMAL_SIGMOID_OF_DENSITIES", lambda p_data, p_generator: sigmoid(p_data - p_generator)),
+        Mistake("OPTIMAL_SIGMOID_OF_DENSITIES", lambda p_data, p_generator: sigmoid(p_data / p_generator)),
+        Mistake("OPTIMAL_SIGMOID_OF_DENSITIES", lambda p_data, p_generator: sigmoid(p_data)),
+        Mistake("OPTIMAL_OVER_POINTS", lambda p_data, p_generator: p_data / (p_data + p_generator).sum()),
+        Mistake("OPTIMAL_OVER_POINTS", lambda p_data, p_generator: p_data / p_data.sum()),
+        Mistake(
+            "OPTIMAL_NORMALISED",
+            lambda p_data, p_generator: p_data / (p_data + p_generator) / (p_data / (p_data + p_generator)).sum(),
+        ),
+        Mistake(
+            "OPTIMAL_NORMALISED",
+            lambda p_data, p_generator: (
+                p_data / p_data.sum() / (p_data / p_data.sum() + p_generator / p_generator.sum())
+            ),
+        ),
+        Mistake("OPTIMAL_SQUARES", lambda p_data, p_generator: p_data**2 / (p_data**2 + p_generator**2)),
+        Mistake(
+            "OPTIMAL_SUM_FIXED", backward=lambda dout, p_data, p_generator: {"dp_data": dout / (p_data + p_generator)}
+        ),
+    ),
+)
 
 
 # ---------------------------------------------------------------------------------------------------- the discriminator
@@ -263,4 +328,195 @@ GRADIENT_PENALTY = Exercise(
 )
 
 
-EXERCISES = (DISCRIMINATOR_LOSS, GENERATOR_LOSS_MINIMAX, GENERATOR_LOSS_NON_SATURATING, GRADIENT_PENALTY)
+# ------------------------------------------------------------------------------------------ a penalty on the data alone
+def r1_penalty_forward(slope: Any, gamma: Any) -> Any:
+    return gamma / 2 * (slope**2).sum(1).mean()
+
+
+def r1_penalty_backward(slope: Any, gamma: Any) -> Arrays:
+    return {"dslope": gamma * slope / len(slope)}
+
+
+R1_PENALTY = Exercise(
+    name="r1_penalty",
+    forward=r1_penalty_forward,
+    backward=r1_penalty_backward,
+    inputs={"slope": slopes, "gamma": lambda rng, sizes: float(rng.uniform(3, 12))},
+    letters="ND",
+    contract="γ/2 · E‖s‖² as a function of D's slope s by its input at N real images, ‖s‖ the length of each image's "
+    "slope, the mean over the N images; slope (N, D), gamma a number → a number; the derivative for the slope",
+    page="18-gan-gradients.md",
+    equations=("18.11", "18.12"),
+    quantities=lambda slope, gamma: {
+        "the length ‖s‖": _length(slope)[:, None],
+        "the sign of the slope": np.sign(slope),
+    },
+    mistakes=(
+        Mistake("R1_NOT_SQUARED", lambda slope, gamma: gamma / 2 * _length(slope).mean()),
+        Mistake("R1_TOWARDS_ONE", lambda slope, gamma: gamma / 2 * ((_length(slope) - 1) ** 2).mean()),
+        Mistake("R1_TOWARDS_ONE", lambda slope, gamma: gamma / 2 * (((slope**2).sum(1) - 1) ** 2).mean()),
+        Mistake("R1_SQUARED_TWICE", lambda slope, gamma: gamma / 2 * ((slope**2).sum(1) ** 2).mean()),
+        Mistake("R1_OF_MEAN", lambda slope, gamma: gamma / 2 * (slope.mean(0) ** 2).sum()),
+        Mistake("R1_OF_MEAN", lambda slope, gamma: gamma / 2 * _length(slope).mean() ** 2),
+        Mistake("R1_SQUARE_OF_SUM", lambda slope, gamma: gamma / 2 * (slope.sum(1) ** 2).mean()),
+        Mistake("PENALTY_SUM_OF_SIZES", lambda slope, gamma: gamma / 2 * (_sizes(slope).sum(1) ** 2).mean()),
+        Mistake("PENALTY_SUM_OF_SIZES", lambda slope, gamma: gamma / 2 * _sizes(slope).sum(1).mean()),
+        Mistake("PENALTY_BATCH_LENGTH", lambda slope, gamma: gamma / 2 * (slope**2).sum() ** 0.5),
+        Mistake("PENALTY_BATCH_AXIS", lambda slope, gamma: gamma / 2 * ((slope**2).sum(0) ** 0.5).mean()),
+    ),
+)
+
+
+def _sizes(slope: Any) -> Any:
+    """|s| of every number."""
+    return slope * np.sign(np.real(slope))
+
+
+# ---------------------------------------------------------------------------------------------------- one step unrolled
+# As small as a game can be in which D learns: D is a line, a(x) = w·x, and the points are all that G has.
+def unrolled_step_forward(real: Any, fake: Any, weight: Any, lr: Any) -> Any:
+    return -_loss(real, fake, weight - lr * _slope(real, fake, weight))
+
+
+def unrolled_step_backward(real: Any, fake: Any, weight: Any, lr: Any) -> Arrays:
+    ahead = weight - lr * _slope(real, fake, weight)
+    gain = -_slope(real, fake, ahead)  # of f by D's new weights
+    d = sigmoid(fake @ weight)
+    images = -np.outer(sigmoid(fake @ ahead), ahead)
+    learned = -lr * (np.outer(d, gain) + np.outer(d * (1 - d) * (fake @ gain), weight))
+    return {"dfake": (images + learned) / len(fake)}
+
+
+def _loss(real: Any, fake: Any, weight: Any) -> Any:
+    """What D makes small."""
+    return discriminator_loss_forward(real @ weight, fake @ weight)
+
+
+def _slope(real: Any, fake: Any, weight: Any) -> Any:
+    """And its derivative by D's weights."""
+    by = discriminator_loss_backward(real @ weight, fake @ weight)
+    return by["dreal_logits"] @ real + by["dfake_logits"] @ fake
+
+
+def line(rng: np.random.Generator, sizes: dict[str, int]) -> Any:
+    """Weights whose logits are of order one."""
+    return rng.standard_normal(sizes["D"]) / math.sqrt(sizes["D"])
+
+
+def _unrolled_paths(real: Any, fake: Any, weight: Any, lr: Any) -> Any:
+    """The three ways in which a generated point gets into f."""
+    ahead = weight - lr * _slope(real, fake, weight)
+    gain, d, n = -_slope(real, fake, ahead), sigmoid(fake @ weight), len(fake)
+    return {
+        "the images": -np.outer(sigmoid(fake @ ahead), ahead) / n,
+        "D's step, by its images": -lr * np.outer(d, gain) / n,
+        "D's step, by its answers": -lr * np.outer(d * (1 - d) * (fake @ gain), weight) / n,
+    }
+
+
+def _ahead(step: Any = None, value: Any = None) -> Any:
+    """The game with another gradient in D's step (real, fake, w), or another value of it (real, fake, w ahead)."""
+
+    def forward(real: Any, fake: Any, weight: Any, lr: Any) -> Any:
+        ahead = weight - lr * (step or _slope)(real, fake, weight)
+        return value(real, fake, ahead) if value else -_loss(real, fake, ahead)
+
+    return forward
+
+
+def _two_paths(images: str = "ahead", gain: str = "ahead", step: str = "now") -> Any:
+    """A backward whose factors in Eq. 21.3 are taken at other weights: "now" or "ahead"; "" where one is left out."""
+
+    def backward(real: Any, fake: Any, weight: Any, lr: Any) -> Arrays:
+        at = {"now": weight, "ahead": weight - lr * _slope(real, fake, weight)}
+        first = -np.outer(sigmoid(fake @ at[images]), at[images])
+        of_f = -_slope(real, fake, at[gain]) if gain else 0 * weight
+        d = sigmoid(fake @ at[step])
+        second = -lr * (np.outer(d, of_f) + np.outer(d * (1 - d) * (fake @ of_f), at[step]))
+        return {"dfake": (first + second) / len(fake)}
+
+    return backward
+
+
+UNROLLED_STEP = Exercise(
+    name="unrolled_step",
+    forward=unrolled_step_forward,
+    backward=unrolled_step_backward,
+    inputs={"real": "ND", "fake": "ND", "weight": line, "lr": lambda rng, sizes: float(rng.uniform(0.3, 0.9))},
+    contract="what a generator that looks one step ahead makes small, in the minimax game against a D that is a line, "
+    "of logits a(x) = w·x: f₁ = −L_D(w₁), its term of the real images included. L_D(w) = E ln(1 + e^−a(real)) + "
+    "E ln(1 + e^a(fake)) is the discriminator's loss, each mean over N images; w₁ = w − lr·∂L_D/∂w is D after one step "
+    "on it. real, fake (N, D), weight w (D,), lr a number → a number; the derivative for fake, which gets into f₁ by "
+    "the images and by D's step",
+    page="21-unrolling.md",
+    equations=("21.1", "21.2", "21.3"),
+    stress=lambda rng, sizes: {
+        "real": rng.standard_normal((sizes["N"], sizes["D"])),
+        "fake": rng.standard_normal((sizes["N"], sizes["D"])),
+        "weight": 1e3 * line(rng, sizes),
+        "lr": 0.5,
+    },
+    quantities=lambda real, fake, weight, lr: {
+        "D of the fake": sigmoid(fake @ weight)[:, None],
+        "D of the fake, a step later": sigmoid(fake @ (weight - lr * _slope(real, fake, weight)))[:, None],
+        "D's new weights": weight - lr * _slope(real, fake, weight),
+    },
+    terms=lambda real, fake, weight, lr: {"dfake": _unrolled_paths(real, fake, weight, lr)},
+    mistakes=(
+        Mistake("UNROLLED_ONE_PATH", backward=_two_paths(gain="")),
+        Mistake("UNROLLED_NOT_AT_ALL", lambda real, fake, weight, lr: -_loss(real, fake, weight)),
+        Mistake("UNROLLED_IMAGES_BEFORE", backward=_two_paths(images="now")),
+        Mistake("UNROLLED_GAIN_BEFORE", backward=_two_paths(gain="now")),
+        Mistake("UNROLLED_GAIN_BEFORE", backward=_two_paths(images="now", gain="now")),
+        Mistake("UNROLLED_STEP_AHEAD", backward=_two_paths(step="ahead")),
+        Mistake("UNROLLED_ASCENT", _ahead(lambda real, fake, weight: -_slope(real, fake, weight))),
+        Mistake("UNROLLED_NO_REAL", _ahead(value=lambda real, fake, ahead: -softplus(fake @ ahead).mean())),
+        Mistake("GENERATOR_NON_SATURATING", _ahead(value=lambda real, fake, ahead: softplus(-(fake @ ahead)).mean())),
+        Mistake(
+            "GENERATOR_NON_SATURATING",
+            _ahead(value=lambda real, fake, ahead: (softplus(-(fake @ ahead)) - softplus(-(real @ ahead))).mean()),
+        ),
+        Mistake(
+            "UNROLLED_RATE",
+            lambda real, fake, weight, lr: -_loss(real, fake, weight - _slope(real, fake, weight)),
+        ),
+        Mistake("UNROLLED_SUMMED", _ahead(lambda real, fake, weight: len(real) * _slope(real, fake, weight))),
+        Mistake("UNROLLED_HALVED", _ahead(lambda real, fake, weight: _slope(real, fake, weight) / 2)),
+        Mistake(
+            "UNROLLED_TWO_STEPS",
+            lambda real, fake, weight, lr: unrolled_step_forward(
+                real, fake, weight - lr * _slope(real, fake, weight), lr
+            ),
+        ),
+        Mistake("UNROLLED_STEP_OF_FAKE", _ahead(lambda real, fake, weight: sigmoid(fake @ weight) @ fake / len(fake))),
+        Mistake(
+            "UNROLLED_STEP_OF_REAL", _ahead(lambda real, fake, weight: -sigmoid(-(real @ weight)) @ real / len(real))
+        ),
+        Mistake("UNROLLED_STEP_LINEAR", _ahead(lambda real, fake, weight: fake.mean(0) - real.mean(0))),
+        Mistake(
+            "UNROLLED_STEP_LABELS",
+            _ahead(
+                lambda real, fake, weight: (sigmoid(fake @ weight) @ fake - sigmoid(real @ weight) @ real) / len(real)
+            ),
+        ),
+        Mistake(
+            "UNROLLED_STEP_LABELS",
+            _ahead(
+                lambda real, fake, weight: (
+                    (sigmoid(fake @ weight) @ fake + sigmoid(-(real @ weight)) @ real) / len(real)
+                )
+            ),
+        ),
+    ),
+)
+
+
+EXERCISES = (
+    OPTIMAL_DISCRIMINATOR,
+    DISCRIMINATOR_LOSS,
+    GENERATOR_LOSS_MINIMAX,
+    GENERATOR_LOSS_NON_SATURATING,
+    GRADIENT_PENALTY,
+    R1_PENALTY,
+    UNROLLED_STEP,
+)

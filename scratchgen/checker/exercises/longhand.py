@@ -213,6 +213,18 @@ def iwae_bound_backward(log_weights: Any) -> Arrays:
 
 
 # ------------------------------------------------------------------------------------------------------ a game of two
+def optimal_discriminator_forward(p_data: Any, p_generator: Any) -> Any:
+    ratio = p_data / p_generator
+    return ratio / (1 + ratio)
+
+
+def optimal_discriminator_backward(dout: Any, p_data: Any, p_generator: Any) -> Arrays:
+    total = p_data + p_generator
+    dnumerator = dout / total
+    dtotal = -dout * p_data / total**2
+    return {"dp_data": dnumerator + dtotal, "dp_generator": dtotal}
+
+
 def discriminator_loss_forward(real_logits: Any, fake_logits: Any) -> Any:
     real = logistic(real_logits)
     fake = logistic(fake_logits)
@@ -254,6 +266,44 @@ def gradient_penalty_backward(slope: Any, strength: Any) -> Arrays:
     length = np.sqrt((slope**2).sum(1, keepdims=True))
     dlength = 2 * strength * (length - 1) / n
     return {"dslope": dlength * slope / length}
+
+
+def r1_penalty_forward(slope: Any, gamma: Any) -> Any:
+    length = np.sqrt((slope**2).sum(1))
+    return gamma / 2 * (length**2).mean()
+
+
+def r1_penalty_backward(slope: Any, gamma: Any) -> Arrays:
+    n = len(slope)
+    length = np.sqrt((slope**2).sum(1, keepdims=True))
+    dlength = gamma / 2 * 2 * length / n
+    return {"dslope": dlength * slope / length}
+
+
+def unrolled_step_forward(real: Any, fake: Any, weight: Any, lr: Any) -> Any:
+    n = len(real)
+    d_real = logistic(real @ weight)
+    d_fake = logistic(fake @ weight)
+    dweight = (fake.T @ d_fake - real.T @ (1 - d_real)) / n
+    ahead = weight - lr * dweight
+    next_real = logistic(real @ ahead)
+    next_fake = logistic(fake @ ahead)
+    return np.log(next_real).mean() + np.log(1 - next_fake).mean()
+
+
+def unrolled_step_backward(real: Any, fake: Any, weight: Any, lr: Any) -> Arrays:
+    n = len(real)
+    d_real = logistic(real @ weight)
+    d_fake = logistic(fake @ weight)
+    dweight = (fake.T @ d_fake - real.T @ (1 - d_real)) / n
+    ahead = weight - lr * dweight
+    next_real = logistic(real @ ahead)
+    next_fake = logistic(fake @ ahead)
+    dahead = (real.T @ (1 - next_real) - fake.T @ next_fake) / n
+    dstep = -lr * dahead / n
+    dlogits = d_fake * (1 - d_fake) * (fake @ dstep)
+    dfake = -next_fake[:, None] * ahead / n
+    return {"dfake": dfake + d_fake[:, None] * dstep + dlogits[:, None] * weight}
 
 
 LONGHAND: dict[str, Callable[..., Any]] = {
