@@ -26,7 +26,7 @@ from ... import functional as F
 from ...autograd import Tensor, no_grad
 from ...distributions import Categorical, Normal
 from ..latent.semi_supervised import UNKNOWN
-from .gan import GAN, Metrics, _probability, raw
+from .gan import GAN, Metrics, _probability
 from .networks import DCDiscriminator, dcgan_normal
 from .objectives import Objective
 
@@ -242,7 +242,7 @@ class ACGAN(_Asked, _Labelled):
 
     def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """G's: to be taken for real, and for the class that was asked for."""
-        x, generator = raw(x), _Told(self.generator, self.ones(labels, len(x)))
+        x, generator = self._several(x), _Told(self.generator, self.ones(labels, len(x)))
         logits, guess = self.answers(generator(backend.normal(rng, (len(x), generator.latent), like=x)))
         loss, wrong = self.objective.generator(logits), F.cross_entropy(guess, labels)
         return loss + self.weight * wrong, {"G": loss.data, "−ln C(y|G(z,y))": wrong.data}
@@ -309,7 +309,7 @@ class InfoGAN(_Asked):
 
     def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
         """G's: to be taken for real, and to let its code be read."""
-        z = self.noise(len(x), rng, like=raw(x))
+        z = self.noise(len(x), rng, like=self._several(x))
         logits, guess = self.answers(self.generator(z))
         loss, told = self.objective.generator(logits), self.information(guess, self._code(z))
         return loss - self.weight * told, {"G": loss.data, "I ≥": told.data}
@@ -388,7 +388,7 @@ class SemiSupervisedGAN(_Asked):
     def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """G's: mean features like those of x, or to be taken for real. The labels are not used."""
         _check_labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
-        x = raw(x)
+        x = self._several(x)
         if self.feature_matching:
             with no_grad():
                 wanted = F.mean(self.discriminator.features(x), 0)

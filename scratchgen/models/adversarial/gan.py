@@ -36,8 +36,8 @@ class GAN(nn.Module):
     | `steps` | D's steps for each of G's, the k of Algorithm 1 |
 
     I. Goodfellow et al., *Generative adversarial nets*, NeurIPS 2014 (arXiv:1406.2661). Raises `ValueError` for an
-    unknown objective, for fewer than one step, for data that are no floats or that G cannot reach, and for a D of
-    other answers; `TypeError` for a penalty that is none.
+    unknown objective, for fewer than one step, for data that are no floats or that G cannot reach, for one image where
+    there is batch norm, and for a D of other answers; `TypeError` for a penalty that is none.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class GAN(nn.Module):
 
     def generator_loss(self, x: Any, rng: Any, /) -> tuple[Tensor, Metrics]:
         """What G minimises: as many images as there are in x, through D."""
-        fake = self.generator(self.noise(len(x), rng, like=raw(x)))
+        fake = self.generator(self.noise(len(x), rng, like=self._several(x)))
         loss = self.objective.generator(logits_of(self.discriminator, fake))
         return loss, {"G": loss.data}
 
@@ -96,9 +96,21 @@ class GAN(nn.Module):
         with no_grad():
             return self.generator(self.noise(n, rng, like)).data
 
+    def _several(self, x: Any) -> Any:
+        """Raw x; raises `ValueError` for one image alone where batch norm would measure it by itself."""
+        x = raw(x)
+        if len(x) == 1 and self.training:
+            for name, layer in self.named_modules():
+                if layer.mixes_images:
+                    raise ValueError(
+                        f"GAN: a minibatch of one image, but {name} is a {type(layer).__name__}, which "
+                        f"{layer.whole_minibatch}; choose a batch_size that leaves the last one two images as well"
+                    )
+        return x
+
     def _reachable(self, x: Any) -> Any:
         """Raw x; raises `ValueError` where G could never make it."""
-        x = raw(x)
+        x = self._several(x)
         low, high = self.generator.range
         if x.size and np.isfinite(high):
             lowest, highest = backend.host_scalar(x.min()), backend.host_scalar(x.max())

@@ -16,7 +16,7 @@ import numpy as np
 from ... import autograd, optim
 from ... import functional as F
 from ...autograd import Tensor
-from .gan import GAN, Metrics, logits_of, raw
+from .gan import GAN, Metrics, logits_of
 
 __all__ = ["UnrolledGAN", "unrolled"]
 
@@ -95,7 +95,7 @@ class UnrolledGAN(GAN):
 
     def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
         """f_K: what G minimises against D as it will be."""
-        x = raw(x)
+        x = self._several(x)
         fake = self.generator(self.noise(len(x), rng, like=x))
 
         def logits(weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -285,13 +285,22 @@ def test_an_objective_of_ones_own():
     assert gan.generator_loss(x, np.random.default_rng(0))[0].item() == pytest.approx(-3 * g.mean(), rel=1e-12)
 
 
-def test_an_image_alone_with_batch_norm():
-    """A minibatch of one leaves one number for each channel: said, and not a variance of 0."""
-    gan = GAN(DCGenerator(4, (2, 3), (1, 4, 4)), DCDiscriminator((2, 3), (1, 4, 4)))
-    x = np.zeros((1, 1, 4, 4), np.float32)
+@pytest.mark.parametrize("side", [4, 28])
+def test_an_image_alone_with_batch_norm(side):
+    """Its own mean and variance are no minibatch's, be there one pixel for each channel or many."""
+    gan = GAN(DCGenerator(4, (2, 3), (1, side, side)), DCDiscriminator((2, 3), (1, side, side)))
+    x = np.zeros((1, 1, side, side), np.float32)
     for loss in (gan.discriminator_loss, gan.generator_loss):
-        with pytest.raises(ValueError, match="fewer than two numbers per channel"):
+        with pytest.raises(
+            ValueError, match="a minibatch of one image, but generator.spread_norm is a BatchNorm2d"
+        ):
             loss(x, np.random.default_rng(0))
+        assert np.isfinite(loss(np.zeros((2, 1, side, side), np.float32), np.random.default_rng(0))[0].item())
+        gan.eval()
+        assert np.isfinite(loss(x, np.random.default_rng(0))[0].item())
+        gan.train()
+    plain, row = make()
+    assert np.isfinite(plain.discriminator_loss(row[:1], np.random.default_rng(0))[0].item())
 
 
 @pytest.mark.parametrize("penalty", ["R1", R1, 10.0])
