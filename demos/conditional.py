@@ -18,6 +18,7 @@ import numpy as np
 
 from scratchgen import backend, nn, no_grad, optim, plotting, training
 from scratchgen import functional as F
+from scratchgen.evaluation import Card
 from scratchgen.models.adversarial import (
     ACGAN,
     CGAN,
@@ -44,6 +45,7 @@ SHARE = 0.2  # of the semi-supervised GAN's rows have a label: they are repeated
 ALONE = 100  # steps of the network that sees labelled images alone
 SHIPPED = "CGAN, told last"  # the game whose weights --export writes
 RECIPE = ("channels", "epochs", "batch_size", "lr", "seed")
+OURS = "the classifier is our own: compare with no other's numbers"
 
 
 @dataclass
@@ -92,19 +94,47 @@ def play(
     return run
 
 
-def export(config: Any, run: training.Run, recipe: tuple[str, ...], data: str) -> None:
+Facts = dict[str, Any]  # what it took to make a game's weights: "recipe", "data", "best epoch"
+
+
+def facts_of(config: Any, run: training.Run, recipe: tuple[str, ...], data: str) -> Facts:
+    """With the epochs that the game was trained for, whatever was asked for when it was resumed."""
+    made = {name: value for name, value in asdict(config).items() if name in recipe} | {"epochs": run.epoch}
+    return {"recipe": made, "data": data, "best epoch": run.epoch}
+
+
+def export(config: Any, run: training.Run, facts: Facts) -> None:
     """Write a game's weights as they are in the end: of the two losses of a game neither says which epoch was best."""
     run.best = run.model.state_dict()
-    made = {name: value for name, value in asdict(config).items() if name in recipe} | {"epochs": run.epoch}
-    weights.export(config.export, config.NAME, run, {"recipe": made, "data": data, "best epoch": run.epoch})
+    weights.export(config.export, config.NAME, run, facts)
 
 
-def pretrained(config: Any, name: str, build: Callable[[dict[str, Any]], Any]) -> Any:
-    """The game with the weights that come with the demo, built by their recipe."""
+def pretrained(config: Any, name: str, build: Callable[[dict[str, Any]], Any]) -> tuple[Any, Facts]:
+    """The game with the weights that come with the demo, built by their recipe; and what it took to make them."""
     state, facts = weights.load(weights.shipped(name), config.NAME)
     game = build(facts["recipe"])
     game.load_state_dict(state)
-    return game.to(config.device).eval()
+    return game.to(config.device).eval(), facts
+
+
+def card(config: Any, images: Images, *facts: Facts, z: str, objective: str, samples: str, slower: float = 1.0) -> Card:
+    """The protocol of what is told of games, by the facts of their weights, learned just now or long ago; `config` and
+    `images` are those of the measurement."""
+    recipe = facts[0]["recipe"]
+    rates = f"{slower * recipe['lr']:g} of D, {recipe['lr']:g} of G" if slower != 1 else f"{recipe['lr']:g} for both"
+    epochs = dict.fromkeys(str(f["recipe"]["epochs"]) for f in facts)
+    return Card(
+        data=f"trained on {facts[0]['data']}; measured against {images.name}; grey",
+        radius="-",
+        std="-",
+        z=z,
+        objective=objective,
+        optimizers=f"Adam, β₁ 0.5, lr {rates}",
+        steps=f"{', '.join(epochs)} epochs of D's; of D's for each of G's {recipe.get('steps', 1)}",
+        batch=recipe["batch_size"],
+        samples=samples,
+        seeds=f"{recipe['seed']} of the training, {config.seed} of the measurement",
+    )
 
 
 class ConvClassifier(MLPClassifier):
@@ -168,8 +198,8 @@ def told_last(channels: int, rng: Any = None) -> CGAN:
     return CGAN(generator(channels, rng=rng), heads(channels, rng=rng), told_last=True)
 
 
-def told_the_class(config: Config, epochs: int, images: Images) -> dict[str, Any]:
-    """Two CGANs and an AC-GAN, trained."""
+def told_the_class(config: Config, epochs: int, images: Images) -> tuple[dict[str, Any], list[Facts]]:
+    """Two CGANs and an AC-GAN, trained; and the facts of each."""
     x, labels = images.train
     n, rng = config.channels, np.random.default_rng(config.seed)
     games = {
@@ -177,14 +207,18 @@ def told_the_class(config: Config, epochs: int, images: Images) -> dict[str, Any
         "CGAN, told last": told_last(n, rng),
         "AC-GAN": ACGAN(generator(n, rng=rng), heads(n, rng=rng)),
     }
+    facts = []
     for name, game in games.items():
         run = play(config, name, game, (square(x), labels), epochs, data=images.name)
+        facts.append(facts_of(config, run, RECIPE, images.name))
         if config.export and name == SHIPPED:
-            export(config, run, RECIPE, images.name)
-    return games
+            export(config, run, facts[-1])
+    return games, facts
 
 
-def tell_classes(config: Config, games: dict[str, Any], images: Images, judge: Judge) -> dict[str, np.ndarray]:
+def tell_classes(
+    config: Config, games: dict[str, Any], facts: list[Facts], images: Images, judge: Judge
+) -> dict[str, np.ndarray]:
     """The share of samples that are of the class asked for, and what else there is to know; a picture of each game."""
     x, labels = images.train
     asked = np.repeat(np.arange(10), OF_EACH)
@@ -202,6 +236,18 @@ def tell_classes(config: Config, games: dict[str, Any], images: Images, judge: J
             flush=True,
         )
         shown[f"{name}: {right:.1f} %"] = first_of_each(samples)
+    n, terms = facts[0]["recipe"]["channels"], "; AC-GAN: and −ln C(y|x), of both" * ("AC-GAN" in games)
+    print(
+        card(
+            config,
+            images,
+            *facts,
+            z=f"{LATENT} dimensions, N(0, I), and the class",
+            objective=f"non-saturating{terms}; {n} and {2 * n} channels",
+            samples=f"{OF_EACH} of each class, ± 95 % over samples; {OURS}",
+        ),
+        flush=True,
+    )
     return shown
 
 
@@ -220,7 +266,7 @@ def found(config: Config, epochs: int, images: Images, judge: Judge) -> np.ndarr
     """InfoGAN: which digits are its categories? A picture, a row for each category."""
     n, x, rng = config.channels, images.train[0], np.random.default_rng(config.seed)
     game = InfoGAN(generator(n, FEW, rng), heads(n, rng=rng), continuous=0)
-    play(config, "InfoGAN", game, (square(x),), epochs, slower=0.25, data=images.name)
+    run = play(config, "InfoGAN", game, (square(x),), epochs, slower=0.25, data=images.name)
     category = np.repeat(np.arange(10), OF_EACH)
     samples = pixels(game.sample(len(category), np.random.default_rng(config.seed), *to(config.device, category)))
     read = judge.reads(samples)[0]
@@ -234,19 +280,31 @@ def found(config: Config, epochs: int, images: Images, judge: Judge) -> np.ndarr
         f"  {100 * counts.max(1).sum() / len(read):.1f} % of the samples are what their category mostly is; "
         f"{len(set(names))} digits have a category; "
         f"{100 * (guessed == labels).mean():.1f} % of\n  {len(test):,} test digits are what the category is mostly "
-        "that D guesses for them (always the same guess: 10 %)",
+        "that D guesses for them (always the same guess: 10 %)"
+    )
+    print(
+        card(
+            config,
+            images,
+            facts_of(config, run, RECIPE, images.name),
+            z=f"{FEW} dimensions, N(0, I), and one of ten categories",
+            objective=f"non-saturating, and the bound on I(c; x); {n} and {2 * n} channels",
+            samples=f"{OF_EACH} of each category; {OURS}",
+            slower=0.25,
+        ),
         flush=True,
     )
     return first_of_each(samples)
 
 
 # ------------------------------------------------------------------------------------------------------ from few labels
-def from_few_labels(config: Config, epochs: int, images: Images) -> dict[str, list[float]]:
+def from_few_labels(config: Config, epochs: int, images: Images) -> tuple[dict[str, list[float]], list[Facts]]:
     """Wrong answers on test digits in %, for each draw: of the same network that sees the labelled images alone, and of
-    the semi-supervised GAN."""
+    the semi-supervised GAN; and the facts of each of these."""
     n, x, labels = config.channels, square(images.train[0]), images.train[1]
     (test,) = to(config.device, square(images.test[0]))
     wrong: dict[str, list[float]] = {"labelled images alone": [], "semi-supervised GAN": []}
+    facts = []
     for draw in range(config.draws):
         rng = np.random.default_rng([config.seed, draw])
         given = balanced(labels, config.labels, rng)
@@ -257,12 +315,14 @@ def from_few_labels(config: Config, epochs: int, images: Images) -> dict[str, li
         noise = DCGenerator(LATENT, (n, 2 * n), rng=rng)
         game = SemiSupervisedGAN(noise, discriminator, feature_matching=False)
         rows = repeat_labelled(seen, SHARE)
-        play(config, f"SGAN {draw}", game, (x[rows], seen[rows]), epochs, data=images.name, labels=config.labels)
+        data = {"data": images.name, "labels": config.labels}
+        run = play(config, f"SGAN {draw}", game, (x[rows], seen[rows]), epochs, **data)
+        facts.append(facts_of(config, run, RECIPE, images.name))
         with no_grad():
             answers = (alone(test).numpy().argmax(1), backend.to_host(game.predict(test)))
         for name, predicted in zip(wrong, answers):
             wrong[name].append(100 * float((predicted != images.test[1]).mean()))
-    return wrong
+    return wrong, facts
 
 
 def fit(config: Config, model: DCHeads, x: np.ndarray, labels: np.ndarray) -> None:
@@ -289,24 +349,35 @@ def main(config: Config) -> None:
     judge = learn_judge(config, images)
     folder, protocol = config.folder(), f"{OF_EACH} samples of each class, read by the judge; seed {config.seed}"
     if config.pretrained:
-        game = pretrained(config, "cgan", lambda recipe: told_last(recipe["channels"]))
-        shown = tell_classes(config, {SHIPPED: game}, images, judge)
+        game, facts = pretrained(config, "cgan", lambda recipe: told_last(recipe["channels"]))
+        shown = tell_classes(config, {SHIPPED: game}, [facts], images, judge)
         tell(plotting.save(plotting.comparison(shown, SHOWN, protocol), folder / "samples.png"))
         return
     epochs = config.epochs or (2 if images.complete else 8)
+    games, of_each = told_the_class(config, epochs, images)
     protocol += (
-        f"; {epochs} epochs of {len(images.train[0]):,} {images.name},\n"
+        f"; {of_each[0]['recipe']['epochs']} epochs of {len(images.train[0]):,} {images.name},\n"
         f"minibatches of {config.batch_size}, Adam {config.lr:g} (β₁ = ½), non-saturating; "
         f"{config.channels} and {2 * config.channels} channels, z of {LATENT}"
     )
-    shown = tell_classes(config, told_the_class(config, epochs, images), images, judge)
+    shown = tell_classes(config, games, of_each, images, judge)
     shown["InfoGAN: a row for each category"] = found(config, epochs, images, judge)
-    wrong = from_few_labels(config, epochs, images)
+    wrong, of_each = from_few_labels(config, epochs, images)
     test, summary = f"{len(images.test[0]):,} test digits", f"{config.labels} labels, {config.draws} draws of them"
     print()
     for name, values in wrong.items():
         mean, half = interval(values)
         print(f"{name:26}{mean:6.1f} ± {half:.1f} % of {test} wrong; {summary}")
+    print(
+        card(
+            config,
+            images,
+            *of_each,
+            z=f"{LATENT} dimensions, N(0, I)",
+            objective=f"K + 1 answers, non-saturating; alone: cross-entropy, {ALONE} steps with all labelled ones",
+            samples=f"{test}, ± 95 % over draws of the labels",
+        )
+    )
     bars = plotting.bars(
         {name: interval(values)[0] for name, values in wrong.items()},
         "wrong answers (%, ± 95 %)",
@@ -317,7 +388,6 @@ def main(config: Config) -> None:
         plotting.save(plotting.comparison(shown, SHOWN, protocol), folder / "samples.png"),
         plotting.save(bars, folder / "few_labels.png"),
     )
-    print(f"  Protocol: {protocol}.\n  Intervals over samples; with few labels over draws.")
     told = ", ".join(name for name in shown if name.endswith("%"))
     gain, half = interval([a - b for a, b in zip(*wrong.values())])
     print(f"C-COND: of the class asked for are {told}; unlabelled images save {gain:.1f} ± {half:.1f} % errors")

@@ -21,7 +21,7 @@ from scratchgen import no_grad, plotting
 from scratchgen.models.adversarial import GAN, DCDiscriminator, DCGenerator
 
 from .autoencoder import Judge
-from .conditional import export, learn_judge, pixels, play, pretrained, square
+from .conditional import OURS, Facts, card, export, facts_of, learn_judge, pixels, play, pretrained, square
 from .latent_space import direction, slant, to_nearest
 from .options import Images, Options, interval, load_images, start, tell, to
 
@@ -78,23 +78,24 @@ def dcgan(channels: int, latent: int, rng: Any = None) -> GAN:
     return GAN(DCGenerator(latent, both, rng=rng), DCDiscriminator(both, rng=rng))
 
 
-def learn(config: Config, images: Images) -> tuple[Any, int]:
-    """A DCGAN, as its last epoch leaves it: a function z (N, latent) → images (N, 784) in [0, 1], on the host; and how
-    many numbers there are in z."""
+def learn(config: Config, images: Images) -> tuple[Any, Facts]:
+    """A DCGAN, as its last epoch leaves it: a function z (N, latent) → images (N, 784) in [0, 1], on the host; and what
+    it took to make it."""
     if config.pretrained:
-        gan = pretrained(config, "dcgan", lambda recipe: dcgan(recipe["channels"], recipe["latent"]))
+        gan, facts = pretrained(config, "dcgan", lambda recipe: dcgan(recipe["channels"], recipe["latent"]))
     else:
         gan = dcgan(config.channels, config.latent, np.random.default_rng(config.seed))
         epochs = config.epochs or (2 if images.complete else 20)
         run = play(config, "DCGAN", gan, (square(images.train[0]),), epochs, data=images.name)
+        facts = facts_of(config, run, RECIPE, images.name)
         if config.export:
-            export(config, run, RECIPE, images.name)
+            export(config, run, facts)
 
     def paint(z: np.ndarray) -> np.ndarray:
         with no_grad():
             return pixels(gan.generator(*to(config.device, z.astype(np.float32))).data)
 
-    return paint, gan.generator.latent
+    return paint, facts
 
 
 # ----------------------------------------------------------------------------------------------------------- arithmetic
@@ -170,7 +171,8 @@ def main(config: Config) -> None:
         raise SystemExit("demos.dcgan_arithmetic: an interval needs --groups 2 or more")
     images = load_images(config)
     judge = learn_judge(config, images)
-    paint, latent = learn(config, images)
+    paint, facts = learn(config, images)
+    latent, channels = (facts["recipe"][name] for name in ("latent", "channels"))
     print(
         "\nclaim C-ARITH: the difference of mean z's, of many and of little, added to other z's, changes that and\n"
         "leaves a digit; the same with pixels does not. Moved by how much of the difference asked for (100: all), and\n"
@@ -187,6 +189,16 @@ def main(config: Config) -> None:
             cells = ["{:.1f} ± {:.1f}".format(*interval(numbers[key])) for key in COLUMNS]
             print(f"{name + ', ' + kind:24}" + "".join(f"{cell:>17}" for cell in cells))
         print("  asked for: {:+.3f} ± {:.3f}".format(*interval(told[name]["in z"]["asked"])))
+    print(
+        card(
+            config,
+            images,
+            facts,
+            z=f"{latent} dimensions, N(0, I)",
+            objective=f"non-saturating; {channels} and {2 * channels} channels",
+            samples=f"{config.groups} groups of {config.size} for means and 100 new ones, ± 95 % over groups; {OURS}",
+        )
+    )
 
     dots = {
         f"{column}: {name}": {kind.replace(" ", "\n", 1): numbers[key] for kind, numbers in told[name].items()}
@@ -194,8 +206,7 @@ def main(config: Config) -> None:
         if key in ("moved", "grey")
         for name in ATTRIBUTES
     }
-    which = "that comes with the demo" if config.pretrained else f"of {config.channels}, {2 * config.channels} channels"
-    protocol = f"DCGAN {which}, z of {latent}, seed {config.seed}, {images.name}"
+    protocol = f"DCGAN of {channels}, {2 * channels} channels, z of {latent}, seed {config.seed}, {facts['data']}"
     tell(
         draw_sums(config, paint, judge, latent, protocol),
         plotting.save(plotting.dots(dots, f"a dot for each group: {protocol}"), config.folder() / "measured.png"),

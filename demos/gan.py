@@ -3,24 +3,27 @@
 python -m demos.gan                   the lecture's networks, 64–256–784 against 784–256–1; about 2 minutes on 2 cores
 python -m demos.gan --model dcgan     convolutions
 python -m demos.gan --pretrained      pictures and numbers in seconds, from weights that come with the demo
+python -m demos.gan --hidden 4 --lr 1e-3 --epochs 100
+                                      collapses: as many as 1.1 of ten classes are left; a minute or two
 
 S0 shows made digits at epochs 45, 180 and 450 with the losses of D and G, and asks how one is to see the best state of
 a training. Not by the losses: they say how the players compare, and not how good both are. So a classifier counts what
-is made, and a monitor looks at all of it: see derivations/22-metrics.md.
+is made (2s and 3s only? C-2v3), and a monitor looks at all of it: see derivations/22-metrics.md.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from scipy.special import entr
 
 from scratchgen import backend, optim, plotting, training
-from scratchgen.evaluation import Card, Diagnosis, Monitor, class_shares, spread
+from scratchgen.evaluation import Diagnosis, Monitor, class_shares, spread
 from scratchgen.models.adversarial import (
     GAN,
     R1,
@@ -32,11 +35,11 @@ from scratchgen.models.adversarial import (
 )
 
 from .autoencoder import Judge
-from .conditional import export, learn_judge, pixels, pretrained
+from .conditional import OURS, Facts, card, export, facts_of, learn_judge, pixels, pretrained
 from .options import Images, Options, load_images, start, tell, to
 
 PENALTIES: dict[str, Any] = {"none": None, "R1": R1(), "gradient penalty": GradientPenalty()}
-EVERY = 40  # steps between two looks of the monitor
+EVERY = 40  # of D's steps between two looks of the monitor
 WINDOW = 30  # looks that a diagnosis is about
 JUDGED = 200  # samples at each look
 MEASURED = 1000  # samples behind the numbers at the end, and as many test digits
@@ -89,12 +92,6 @@ def make(config: Config) -> GAN:
     return GAN(G, D, config.objective, penalty=PENALTIES[config.penalty], clip=config.clip, steps=config.steps)
 
 
-def like(config: Config, recipe: dict[str, Any]) -> Config:
-    """The same config with the options of a recipe, whose card is shown from here on."""
-    vars(config).update(recipe)
-    return config
-
-
 def as_made(config: Config, x: np.ndarray) -> np.ndarray:
     """Rows in [0, 1] as G makes them: in [−1, 1], of a DCGAN as images."""
     return (2 * x - 1).reshape(-1, 1, 28, 28) if config.model == "dcgan" else 2 * x - 1
@@ -113,7 +110,7 @@ def learn(config: Config, images: Images, judge: Judge) -> training.Run:
 
     def step(run: training.Run, game: GAN, batch: Sequence[Any], crew: Any) -> training.loop.Metrics:
         metrics = training.play(run, game, batch, crew)
-        if (run.step + 1) % EVERY == 0 and "G" in metrics:
+        if "G" in metrics and (run.step + 1) % EVERY < game.steps:  # the first of G's steps after EVERY of D's
             run.history["looks"].append(look(run, metrics, judge, x[:MEASURED]))
         return metrics
 
@@ -184,7 +181,7 @@ def diagnose(looks: Sequence[dict[str, Any]], step: int) -> Diagnosis:
     return monitor.diagnose()
 
 
-def show_numbers(config: Config, images: Images, judge: Judge, gan: GAN) -> None:
+def show_numbers(config: Config, images: Images, judge: Judge, gan: GAN, facts: Facts) -> None:
     """What the classifier says of samples, and of as many test digits; with the protocol."""
     samples, real = made(gan, MEASURED, config.seed), images.test[0][:MEASURED]
     print(f"\n{'':14}{'Fréchet d²':>11}{'judge sure, %':>15}{'classes (≤ 10)':>16}{'spread':>9}")
@@ -194,55 +191,50 @@ def show_numbers(config: Config, images: Images, judge: Judge, gan: GAN) -> None
             f"{what:14}{judge.distance(x):11.1f}{100 * sure.mean():15.1f}{class_shares(labels, 10).effective:16.1f}"
             f"{spread(x, real):9.2f}"
         )
-    print(card(config, images, gan), end="\n\n")
-
-
-def card(config: Config, images: Images, gan: GAN) -> Card:
     D, G = (sum(p.size for p in player.parameters()) for player in (gan.discriminator, gan.generator))
     cures = [config.penalty] * (config.penalty != "none") + [f"D clipped at {config.clip}"] * (config.clip is not None)
-    return Card(
-        data=f"{images.name}, grey",
-        radius="-",
-        std="-",
+    protocol = card(
+        config,
+        images,
+        facts,
         z=f"{config.latent} dimensions, N(0, I)",
         objective=f"{', '.join([config.objective, *cures])}; G of {G:,} and D of {D:,} weights",
-        optimizers=f"Adam, lr {config.lr:g}, β₁ 0.5, for both",
-        steps=f"{config.epochs} epochs of D's; of D's for each of G's {config.steps}",
-        batch=config.batch_size,
-        samples=f"{MEASURED:,}; distances are in the features of our own classifier: compare them with no other's",
-        seeds=config.seed,
+        samples=f"{MEASURED:,}; {OURS}",
     )
+    print(protocol, end="\n\n")
 
 
 # ---------------------------------------------------------------------------------------------------------- pictures
 def draw(config: Config, images: Images, run: training.Run) -> list[Path]:
-    """Samples of three epochs, from the same z, beside the losses; and all of it as a film."""
+    """Samples of three epochs, from the same z, beside the losses and the looks; and all of it as a film."""
     frames = {int(epoch): x.astype(np.float32) for epoch, x in frames_of(config).items() if int(epoch) <= run.epoch}
     shown = [min(frames, key=lambda epoch: abs(epoch - share * run.epoch)) for share in SHOWN]
     title = f"{name(config)}, {config.objective}, {images.name}, seed {config.seed}: the same z all the time"
-    figure, (*grids, losses) = plotting.panels((2.7,) * (len(shown) + 1) + (4.6,), 3.3, title)
+    figure, (*grids, losses, looks) = plotting.panels((2.7,) * (len(shown) + 1) + (4.2, 4.2), 3.3, title)
     for axes, epoch in zip(grids, shown):
         sheet(axes, frames[epoch], f"G at epoch {epoch}")
     sheet(grids[-1], images.test[0][: ROWS**2], "test digits")
     draw_losses(losses, config, run)
-    for epoch in shown:
-        losses.axvline(epoch, color="0.6", linewidth=0.8, linestyle=":")
+    draw_looks(looks, run)
+    for axes in (losses, looks):
+        for epoch in shown:
+            axes.axvline(epoch, color="0.6", linewidth=0.8, linestyle=":")
     still = plotting.save(figure, config.folder() / "training.png")
 
     epochs = sorted(frames)
-    figure, (grid, losses) = plotting.panels((3.6, 4.8), 4.0, f"{name(config)}, seed {config.seed}")
+    figure, (grid, losses, looks) = plotting.panels((3.6, 4.4, 4.4), 4.0, f"{name(config)}, seed {config.seed}")
     picture = sheet(grid, frames[epochs[0]], "")
-    lines, marker = (
-        draw_losses(losses, config, run),
-        losses.axvline(epochs[0], color="0.6", linewidth=0.8, linestyle=":"),
-    )
+    whole = [(line, *line.get_data()) for line in draw_losses(losses, config, run) + draw_looks(looks, run)]
+    markers = [axes.axvline(epochs[0], color="0.6", linewidth=0.8, linestyle=":") for axes in (losses, looks)]
 
     def frame(i: int) -> None:
         grid.set_title(f"G at epoch {epochs[i]}")
         picture.set_data(plotting.tiles(frames[epochs[i]].reshape(-1, 28, 28), ROWS))
-        marker.set_xdata([epochs[i]] * 2)
-        for line, losses_so_far in zip(lines, (curve(run, key) for key in "DG")):
-            line.set_data(range(1, epochs[i] + 1), losses_so_far[: epochs[i]])
+        for marker in markers:
+            marker.set_xdata([epochs[i]] * 2)
+        for line, x, y in whole:
+            so_far = np.asarray(x) <= epochs[i]
+            line.set_data(np.asarray(x)[so_far], np.asarray(y)[so_far])
 
     return [still, plotting.film(figure, frame, len(epochs), config.folder() / "training.gif")]
 
@@ -263,6 +255,26 @@ def draw_losses(axes: Any, config: Config, run: training.Run) -> list[Any]:
     axes.locator_params(axis="x", integer=True)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     return lines
+
+
+def draw_looks(axes: Any, run: training.Run) -> list[Any]:
+    """How many classes G makes, and how much its samples vary, by the epoch: of real digits 10, and 1."""
+    looks = run.history["looks"]
+    epochs = [seen["step"] * run.epoch / run.step for seen in looks]
+    (classes,) = axes.plot(epochs, [effective(seen) for seen in looks], "C2", label="classes")
+    (width,) = axes.plot(epochs, [10 * seen["spread"] for seen in looks], "C3", label="spread")
+    axes.axhline(10, color="0.4", linewidth=0.8, linestyle=":", label="of real digits")
+    axes.set(xlabel="epoch", ylabel="classes, as many as", ylim=(0, None))
+    axes.secondary_yaxis("right", functions=(lambda y: y / 10, lambda y: 10 * y)).set_ylabel("spread")
+    axes.locator_params(axis="x", integer=True)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    return [classes, width]
+
+
+def effective(seen: dict[str, Any]) -> float:
+    """e^H of the shares: how many equally frequent classes would have their entropy.  Eq. 22.15
+    (derivations/22-metrics.md#eq-22-15)"""
+    return math.exp(entr(seen["shares"]).sum())
 
 
 def curve(run: training.Run, key: str) -> list[float]:
@@ -286,21 +298,23 @@ def main(config: Config) -> None:
     config.lr = config.lr or (1e-3 if convolutional else 2e-4)
     judge = learn_judge(config, images)
     if config.pretrained:
-        gan = pretrained(config, f"gan-{config.model}", lambda recipe: make(like(config, recipe)))
-        show_numbers(config, images, judge, gan)
+        gan, facts = pretrained(config, f"gan-{config.model}", lambda recipe: make(replace(config, **recipe)))
+        config = replace(config, **facts["recipe"] | {"seed": config.seed})
+        show_numbers(config, images, judge, gan, facts)
         groups = {"test digits": images.test[0][: ROWS**2], "made by G": made(gan, ROWS**2, config.seed)}
-        title = f"{name(config)}, {config.objective}, {config.epochs} epochs, seed {config.seed}"
+        title = f"{name(config)}, {config.objective}, {config.epochs} epochs, {facts['data']}"
         tell(plotting.save(plotting.comparison(groups, ROWS, title), config.folder() / "samples.png"))
         return
     run = learn(config, images, judge)
+    facts = facts_of(config, run, RECIPE, images.name)
     if config.export:
-        export(config, run, RECIPE, images.name)
-    show_numbers(config, images, judge, run.model)
+        export(config, run, facts)
+    show_numbers(config, images, judge, run.model, facts)
     with plotting.style():
         tell(*draw(config, images, run))
     print(
-        f"the monitor, of the last {WINDOW} looks, {EVERY} steps apart (a G that has only begun covers few classes,"
-        " too, and looks ill):"
+        f"the monitor, of the last {WINDOW} looks, {EVERY} of D's steps apart (a G that has only begun covers few"
+        " classes, too, and looks ill):"
     )
     for epoch in sorted({math.ceil(share * run.epoch) for share in SHOWN[1:]}):
         print(f"  at epoch {epoch}: {diagnose(run.history['looks'], epoch * run.step // run.epoch)}")

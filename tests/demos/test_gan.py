@@ -1,4 +1,5 @@
-"""What demos.gan does besides training: weights that come along, cures, samples on the way, diagnoses."""
+"""What demos.gan does besides training: weights that come along, cures, samples on the way, diagnoses; and the protocol
+of its numbers and of those of its kin."""
 
 import re
 from dataclasses import replace
@@ -6,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from demos import first_gan, gan, options, weights
+from demos import conditional, dcgan_arithmetic, first_gan, gan, options, weights
 from scratchgen import plotting
 from scratchgen.models.adversarial import R1
 
@@ -20,7 +21,8 @@ def few_images(monkeypatch):
     monkeypatch.setattr(plotting, "film", lambda figure, draw, frames, path: draw(frames - 1) or path)
     whole = options.load_images(options.Options())
     few = whole._replace(**{name: tuple(a[:120] for a in getattr(whole, name)) for name in whole._fields[:3]})
-    monkeypatch.setattr(gan, "load_images", lambda config: few)
+    for demo in (gan, conditional, dcgan_arithmetic):
+        monkeypatch.setattr(demo, "load_images", lambda config: few)
     return few
 
 
@@ -53,6 +55,76 @@ def test_cures_are_on_the_card(options, told, tmp_path, capsys):
     assert told in capsys.readouterr().out
 
 
+def test_the_card_has_the_epochs_that_were_trained_and_the_data_they_were_trained_on(
+    tmp_path, capsys, monkeypatch, few_images
+):
+    """Whatever is asked for when a run is gone on with, and whatever is found where its weights are measured."""
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    made = {"out": tmp_path, "export": tmp_path / "gan-mlp.npz", "lr": 3e-3}
+    gan.main(gan.Config(**SMALL | made))
+    gan.main(gan.Config(**SMALL | made | {"epochs": 1, "resume": True}))
+    resumed = capsys.readouterr().out.rpartition("Fréchet")[2]
+    for fact in ("2 epochs of D's", "lr 0.003 for both", "trained on the bundled digits"):
+        assert fact in resumed
+    monkeypatch.setattr(gan, "load_images", lambda config: few_images._replace(name="digits of another kind"))
+    gan.main(gan.Config(out=tmp_path, epochs=1, pretrained=True, seed=7))
+    output = capsys.readouterr().out
+    for fact in (
+        "trained on the bundled digits (real MNIST); measured against digits of another kind",
+        "2 epochs of D's; of D's for each of G's 1",
+        "lr 0.003 for both",
+        "3 dimensions, N(0, I)",
+        "batch       20\n",
+        "0 of the training, 7 of the measurement",
+    ):
+        assert fact in output
+
+
+GROUPS = {"groups": 2, "size": 200}
+
+
+@pytest.mark.parametrize(
+    ("demo", "settings", "facts"),
+    [
+        (
+            conditional,
+            {"pretrained": True},
+            (
+                "trained on the complete MNIST;",
+                "16 dimensions, N(0, I), and the class",
+                "8 epochs",
+                "lr 0.002 for both",
+            ),
+        ),
+        (
+            dcgan_arithmetic,
+            {"pretrained": True, **GROUPS},
+            ("trained on the bundled digits", "32 dimensions", "20 epochs", "2 groups of 200", "lr 0.001 for both"),
+        ),
+        (
+            conditional,
+            {"channels": 2, "draws": 2, "labels": 20},
+            ("AC-GAN: and −ln C(y|x)", "4 dimensions", "lr 0.0005 of D, 0.002 of G", "K + 1 answers", "of the labels"),
+        ),
+        (
+            dcgan_arithmetic,
+            {"channels": 2, "latent": 3, **GROUPS},
+            ("trained on a few digits;", "3 dimensions, N(0, I)", " 1 epochs of D's", "2 and 4 channels"),
+        ),
+    ],
+)
+def test_numbers_stand_beside_the_protocol_of_their_training(
+    demo, settings, facts, tmp_path, capsys, monkeypatch, few_images
+):
+    """That of shipped weights, too, which were made elsewhere; and that of the measurement."""
+    monkeypatch.setattr(demo, "load_images", lambda config: few_images._replace(name="a few digits"))
+    demo.main(demo.Config(out=tmp_path, epochs=1, seed=7, **settings))
+    output = capsys.readouterr().out
+    seed = 0 if "pretrained" in settings else 7
+    for fact in (*facts, "measured against a few digits", f"seeds       {seed} of the training, 7 of the measurement"):
+        assert fact in output
+
+
 def test_options_reach_the_game():
     game = gan.make(gan.Config(objective="minimax", penalty="R1", clip=0.5, steps=3, model="dcgan", channels=2))
     assert (game.objective.name, game.penalty, game.clip, game.steps) == ("minimax", R1(), 0.5, 3)
@@ -70,6 +142,50 @@ def test_samples_on_the_way_are_of_the_same_z_and_begin_anew(tmp_path, capsys):
     again = gan.frames_of(config)
     assert list(again) == ["1"]
     np.testing.assert_array_equal(again["1"], frames["1"])
+
+
+@pytest.mark.parametrize(("steps", "looks"), [(1, [40, 80, 120]), (3, [42, 81, 120]), (50, [50, 100])])
+def test_the_monitor_looks_however_many_steps_d_takes(steps, looks, tmp_path, few_images):
+    """At the first of G's steps after every 40 of D's."""
+    config = gan.Config(out=tmp_path, lr=1e-3, steps=steps, **SMALL | {"epochs": 20})
+    run = gan.learn(config, few_images, conditional.learn_judge(config, few_images))
+    assert [seen["step"] for seen in run.history["looks"]] == looks
+
+
+@pytest.mark.ledger("C-2v3")
+def test_a_collapse_is_drawn(tmp_path, monkeypatch, few_images):
+    """In the picture and in the film: e^H of the classes falls from 10 to 2, and the spread from 1 to ½."""
+    run = gan.training.Run(None, None, None, epoch=4, step=400)
+    run.history["train"] = [{"D": 1.0, "G": 1.0}] * 4
+    run.history["looks"] = [
+        {"step": 100, "shares": [0.1] * 10, "spread": 1.0},
+        {"step": 400, "shares": [0, 0, 0.5, 0.5, 0, 0, 0, 0, 0, 0], "spread": 0.5},
+    ]
+    monkeypatch.setattr(gan, "frames_of", lambda config: {str(e): few_images.train[0][:64] for e in (1, 2, 3, 4)})
+    figures = []
+    monkeypatch.setattr(plotting, "save", lambda figure, path: figures.append(figure) or path)
+    monkeypatch.setattr(plotting, "film", lambda figure, frame, count, path: frame(2) or figures.append(figure) or path)
+    gan.draw(gan.Config(out=tmp_path), few_images, run)
+    for figure, looks in zip(figures, (2, 1), strict=True):  # at the third of four frames the last look is to come
+        (axes,) = (axes for axes in figure.axes if axes.get_ylabel().startswith("classes"))
+        classes, width = axes.get_lines()[:2]
+        for line, values in ((classes, [10, 2]), (width, [10, 5])):  # spread has its own axis, 10 times as large
+            np.testing.assert_allclose(line.get_xdata(), [1, 4][:looks])
+            np.testing.assert_allclose(line.get_ydata(), values[:looks], rtol=1e-6)
+
+
+@pytest.mark.ledger("C-2v3")
+def test_players_of_few_units_collapse_and_the_monitor_says_so(tmp_path):
+    """The first 40 epochs of the run that the demo's docstring names; the classifier saw a fifth of the images. One
+    class is left, while D can only guess."""
+    images = options.load_images(options.Options())
+    config = gan.Config(out=tmp_path, epochs=40, hidden=4, lr=1e-3, workers=1)
+    judge = conditional.learn_judge(config, images._replace(train=tuple(a[:1000] for a in images.train)))
+    run = gan.learn(config, images, judge)
+    looks = run.history["looks"]
+    assert max(gan.effective(seen) for seen in looks[-5:]) < 3
+    assert gan.diagnose(looks, run.step).name == "mode collapse"
+    assert 1 < looks[-1]["metrics"]["D"] < 2  # 2 ln 2 = 1.39: nobody has won
 
 
 def test_looks_go_to_the_monitor_in_their_order():
