@@ -34,6 +34,7 @@ class Config(Options):
     trials: Annotated[int, "draws behind each probability"] = 20_000
 
     NAME: ClassVar[str] = "differences"
+    RESUMES: ClassVar[bool] = False
     QUICK: ClassVar[dict[str, Any]] = {"points": 2, "trials": 4_000}
 
 

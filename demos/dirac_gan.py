@@ -38,6 +38,7 @@ class Config(Options):
     steps: Annotated[int, "steps of each path"] = 150
 
     NAME: ClassVar[str] = "dirac_gan"
+    RESUMES: ClassVar[bool] = False
 
 
 class Way(NamedTuple):

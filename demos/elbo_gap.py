@@ -43,6 +43,7 @@ class Config(Options):
     lr: Annotated[float, "Adam's learning rate at first, for a bent decoder a third; falls to 0 along a cosine"] = 0.1
 
     NAME: ClassVar[str] = "elbo_gap"
+    RESUMES: ClassVar[bool] = False
     QUICK: ClassVar[dict[str, Any]] = {"steps": 600, "bent_steps": 800, "frames": 14}
 
 

@@ -25,7 +25,8 @@ __all__ = [
 
 @dataclass
 class Options:
-    """The options that every demo has; a demo adds its own, and says in `QUICK` which defaults --quick changes."""
+    """The options that every demo has; a demo adds its own, says in `QUICK` which defaults --quick changes, and in
+    `RESUMES` whether it keeps anything to go on with."""
 
     seed: Annotated[int, "seed of everything random"] = 0
     device: Annotated[str, "cpu, cuda, cuda:1 …"] = "cpu"
@@ -37,6 +38,7 @@ class Options:
 
     NAME: ClassVar[str] = "demo"
     QUICK: ClassVar[dict[str, Any]] = {}
+    RESUMES: ClassVar[bool] = True
 
     def folder(self) -> Path:
         """Where this run writes."""
@@ -88,6 +90,8 @@ def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Confi
             if isinstance(number, int | float) and not number >= counts:
                 least = "at least 1" if counts else "at least 0"
                 parser.error(f"argument --{f.name.replace('_', '-')}: expected {least}, got {number}")
+    if given["resume"] and not config.RESUMES:
+        parser.error("argument --resume: this demo keeps nothing to go on with; it is soon done again")
     options = config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
     try:
         backend.to_device(np.zeros(1), options.device)

@@ -32,6 +32,7 @@ class Config(Options):
     seconds: Annotated[float, "what a measurement may take: longer scans are measured in part"] = 10.0
 
     NAME: ClassVar[str] = "sampling_speed"
+    RESUMES: ClassVar[bool] = False
     QUICK: ClassVar[dict[str, Any]] = {"images": 16, "seconds": 2.0}
 
 

@@ -52,6 +52,7 @@ class Config(Options):
     hidden: Annotated[int, "hidden units of G and of D (S0: 256)"] = 128
 
     NAME: ClassVar[str] = "saturation"
+    RESUMES: ClassVar[bool] = False
     QUICK: ClassVar[dict[str, Any]] = {"trained": (1, 3), "epochs": 5, "hidden": 64}
 
 

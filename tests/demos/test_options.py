@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pytest
 
-from demos import options
+from demos import differences, dirac_gan, elbo_gap, options, sampling_speed, saturation
 from scratchgen.training import CheckpointError
 
 
@@ -65,6 +65,14 @@ def test_a_wrong_option_is_named(arguments, capsys):
         options.parse(Config, arguments)
     assert stop.value.code == 2
     assert arguments[-1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("demo", [differences, dirac_gan, elbo_gap, sampling_speed, saturation])
+def test_a_demo_that_keeps_nothing_does_not_pretend_to_resume(demo, capsys):
+    with pytest.raises(SystemExit) as stop:
+        options.parse(demo.Config, ["--resume"])
+    assert stop.value.code == 2
+    assert "argument --resume: this demo keeps nothing to go on with; it is soon done again" in capsys.readouterr().err
 
 
 def test_identity_is_what_the_numbers_depend_on():
