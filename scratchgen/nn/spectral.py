@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from .. import functional as F
 from .convolution import Conv2d
 from .init import generator
@@ -36,10 +37,10 @@ class SpectralNorm(Module):
             raise TypeError(f"SpectralNorm: expected a Linear or a Conv2d, got {type(layer).__name__}")
         self.layer = layer
         w = self._matrix().data
-        if not w.any():
+        if not backend.host_scalar(w.any()):
             raise ValueError("SpectralNorm: all weights are 0, and cannot be divided by their largest singular value")
-        self.left = np.zeros(len(w), w.dtype)
-        self.right = _unit(generator(rng).standard_normal(w.shape[1]).astype(w.dtype))
+        self.left = np.zeros_like(w, shape=len(w))
+        self.right = _unit(backend.normal(generator(rng), (w.shape[1],), like=w))
         for _ in range(15):  # so that the first pass has a σ already
             self._iterate(w)
 
@@ -64,9 +65,11 @@ class SpectralNorm(Module):
 
 
 def spectral_norm(module: Any, rng: Any = None) -> Any:
-    """The same module with each of its `Linear` and `Conv2d` layers in a `SpectralNorm`, in place. Make its optimizer
-    of `parameters()` before or afterwards: they are the same ones."""
+    """The same module with each of its `Linear` and `Conv2d` layers in a `SpectralNorm`, in place; one that is such a
+    layer itself, in one. Make its optimizer of `parameters()` before or afterwards: they are the same ones."""
     rng = generator(rng)
+    if isinstance(module, (Linear, Conv2d)):
+        return SpectralNorm(module, rng=rng)
     for inside in list(module.modules()):
         if not isinstance(inside, SpectralNorm):
             for name, child in list(inside._children()):

@@ -1,5 +1,7 @@
 """Spectral normalisation."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -153,6 +155,16 @@ def test_the_iteration_moves_in_training_only(rng, device):
     assert {name for name in after if not np.array_equal(after[name], before[name])} == {"left", "right"}
     assert {str(value.dtype) for value in after.values()} == {"float32"}
     np.testing.assert_allclose([np.linalg.norm(after["left"]), np.linalg.norm(after["right"])], 1, rtol=1e-6)
+
+
+def test_a_layer_that_is_elsewhere_already(rng, device):
+    """Wrapped before or after it was moved; and a layer by itself."""
+    layer = nn.Linear(6, 4, rng=rng)
+    here, there = nn.SpectralNorm(copy.deepcopy(layer), rng=np.random.default_rng(1)), layer.to(device)
+    there = nn.spectral_norm(there, np.random.default_rng(1))
+    assert isinstance(there, nn.SpectralNorm)
+    x = rng.standard_normal((3, 6)).astype(np.float32)
+    np.testing.assert_allclose(there(sg.tensor(x, device=device)).numpy(), here(x).numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_an_earlier_pass_keeps_its_own_vectors(rng):
