@@ -68,7 +68,7 @@ def test_samples_are_of_the_class_that_was_asked_for(name):
 def test_the_cgan_that_comes_with_the_demo_draws_what_it_is_asked_for():
     """Read by no network: by the labels of the ten nearest training digits, which are right about 92 % of real ones."""
     config = conditional.Config()
-    game = conditional.pretrained(config, "cgan", lambda recipe: conditional.told_last(recipe["channels"]))
+    game, _ = conditional.pretrained(config, "cgan", lambda recipe: conditional.told_last(recipe["channels"]))
     asked = np.repeat(np.arange(10), 50)
     samples = conditional.pixels(game.sample(500, np.random.default_rng(7), asked))
     real = data.digits("train")

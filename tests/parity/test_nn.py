@@ -172,7 +172,8 @@ def test_spectral_norm(kind, dtype):
     then in use, where nothing moves."""
     make = {"Linear": lambda nn: nn.Linear(6, 4), "Conv2d": lambda nn: nn.Conv2d(2, 4, 3, padding=1)}[kind]
     shape = {"Linear": (5, 6), "Conv2d": (3, 2, 5, 4)}[kind]
-    ours = nn.SpectralNorm(make(nn)).astype(dtype)
+    ours = nn.spectral_norm(make(nn)).astype(dtype)
+    assert isinstance(ours, nn.SpectralNorm)
     theirs = torch.nn.utils.parametrizations.spectral_norm(make(torch.nn)).to(getattr(torch, dtype))
     weight, vectors = theirs.parametrizations.weight.original, theirs.parametrizations.weight[0]
     with torch.no_grad():
