@@ -307,6 +307,7 @@ def test_cures_keep_a_gradient_against_a_discriminator_that_is_never_wrong(capsy
     assert min(other for other, _ in ends.values()) > 2 * end
     for name in ("non-saturating", "least squares", "Wasserstein, gradient penalty 10"):
         assert ends[name][1] > 0.5
+    assert ends["Wasserstein, weights clipped at 0.01"][1] < 0.1  # of what it was before the first clip
 
 
 @pytest.fixture
