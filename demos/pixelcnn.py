@@ -83,7 +83,6 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
             if not isinstance(model, PixelRNN):
                 sys.exit(f"demos.pixelcnn: --grow adds LSTM layers, but these are weights of a {config.model}")
             model.grow(config.grow, np.random.default_rng(config.seed))
-            model.to(config.device)
             config.blocks += config.grow
     else:
         config.blocks = config.blocks or (1 if config.model in ("row", "diagonal") else 15 if bits.complete else 4)

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from ... import backend, nn
 from ... import functional as F
-from ... import nn
 from ...autograd import Tensor, primitive
 from ...nn.recurrent import lstm, lstm_step, neighbours, open_forget_gate, pointwise
 from .cache import Memory, Run, count_live, on_images
@@ -285,8 +285,8 @@ class PixelRNN(Autoregressive):
         """Add LSTM layers to a trained model. Each begins by adding nothing, so that p(x) stays what it was: a
         residual layer whose last weights are zero is the identity.
 
-        After T. Chen, I. Goodfellow, J. Shlens, *Net2Net*, ICLR 2016. Make the optimizer afterwards: it is to know the
-        new parameters.
+        After T. Chen, I. Goodfellow, J. Shlens, *Net2Net*, ICLR 2016 (arXiv:1511.05641). Make the optimizer afterwards:
+        it is to know the new parameters.
         """
         rng = nn.init.generator(rng)
         features = self.output.weight.shape[1]
@@ -294,6 +294,7 @@ class PixelRNN(Autoregressive):
             self.lstms.append(self._layer(features // 2, rng))
             self.back.append(Pointwise(features // 2, features, rng=rng))
             self.back[-1].weight.data[...] = 0
+        self.astype(self.like.dtype).to(backend.device_of(self.like))
 
     @property
     def live_parameters(self) -> int:

@@ -498,6 +498,17 @@ def test_new_layers_change_nothing_until_they_learn(kind, layers, rng):
 
 
 @KINDS
+def test_new_layers_are_where_the_others_are(kind, rng, device):
+    model = small(rng, (1, 5, 4), kind, layers=1).to(device)
+    x = backend.to_device((rng.random((3, 1, 5, 4)) < 0.5).astype(float), device)
+    before = model.log_prob(x).numpy()
+    model.grow(1, rng)
+    np.testing.assert_array_equal(model.log_prob(x).numpy(), before)
+    assert {str(p.dtype) for p in model.parameters()} == {"float64"}
+    assert {backend.device_of(p.data) for p in model.parameters()} == {device}
+
+
+@KINDS
 def test_one_loss_on_every_device_and_in_float32(kind, rng, device):
     x = (rng.random((3, 1, 5, 4)) < 0.5).astype(np.float32)
     here, there = (PixelRNN((1, 5, 4), 2, kind, 3, 2, np.random.default_rng(1)) for _ in range(2))
