@@ -146,12 +146,12 @@ def cures(config: Config) -> dict[str, Callable[[Any, Any, optim.SGD], GAN]]:
     """How to make each game, of G, D and D's optimizer."""
     r1, k = R1(config.gamma), config.k
     return {
-        "minimax": lambda g, d, steps: GAN(g, d, "minimax"),
-        "non-saturating": lambda g, d, steps: GAN(g, d),
-        "Wasserstein, ψ clipped at 1": lambda g, d, steps: GAN(g, d, "wasserstein", clip=1.0),
-        "Wasserstein, gradient penalty 1": lambda g, d, steps: GAN(g, d, "wasserstein", penalty=GradientPenalty(1.0)),
-        f"minimax, R1 with γ = {config.gamma:g}": lambda g, d, steps: GAN(g, d, "minimax", penalty=r1),
-        f"minimax, unrolled with K = {k}": lambda g, d, steps: UnrolledGAN(g, d, steps, k, objective="minimax"),
+        "minimax": lambda g, d, sgd: GAN(g, d, "minimax"),
+        "non-saturating": lambda g, d, sgd: GAN(g, d),
+        "Wasserstein, ψ clipped at 1": lambda g, d, sgd: GAN(g, d, "wasserstein", clip=1.0),
+        "Wasserstein, gradient penalty 1": lambda g, d, sgd: GAN(g, d, "wasserstein", penalty=GradientPenalty(1.0)),
+        f"minimax, R1 with γ = {config.gamma:g}": lambda g, d, sgd: GAN(g, d, "minimax", penalty=r1),
+        f"minimax, unrolled with K = {k}": lambda g, d, sgd: UnrolledGAN(g, d, sgd, k, objective="minimax"),
     }
 
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from scipy.special import entr
 
 from scratchgen import backend, optim, plotting, training
 from scratchgen.evaluation import Diagnosis, Monitor, class_shares, spread
@@ -160,14 +159,16 @@ def frames_of(config: Config) -> dict[str, np.ndarray]:
 
 # ----------------------------------------------------------------------------------------------------------- looking
 def look(run: training.Run, metrics: dict[str, Any], judge: Judge, x: Any) -> dict[str, Any]:
-    """What a monitor is told after this step, as plain numbers; `x` is real data."""
+    """What a monitor is told after this step, as plain numbers, and how many classes there are; `x` is real data."""
     gradients = [p.grad.data for p in run.optimizer.generator.parameters]
     samples = made(run.model, JUDGED, run.step)
+    found = class_shares(judge.reads(samples)[0], 10)
     return {
         "step": run.step + 1,
         "metrics": {key: float(backend.host_scalar(value)) for key, value in metrics.items()},
         "gradient": math.sqrt(sum(float(backend.host_scalar(np.vdot(g, g))) for g in gradients)),
-        "shares": class_shares(judge.reads(samples)[0], 10).shares.tolist(),
+        "shares": found.shares.tolist(),
+        "classes": found.effective,
         "spread": spread(samples, (x.reshape(len(x), -1) + 1) / 2),
     }
 
@@ -177,7 +178,7 @@ def diagnose(looks: Sequence[dict[str, Any]], step: int) -> Diagnosis:
     monitor = Monitor(WINDOW)
     for seen in looks:
         if seen["step"] <= step:
-            monitor.watch(**{name: value for name, value in seen.items() if name != "step"})
+            monitor.watch(**{name: value for name, value in seen.items() if name not in ("step", "classes")})
     return monitor.diagnose()
 
 
@@ -261,7 +262,7 @@ def draw_looks(axes: Any, run: training.Run) -> list[Any]:
     """How many classes G makes, and how much its samples vary, by the epoch: of real digits 10, and 1."""
     looks = run.history["looks"]
     epochs = [seen["step"] * run.epoch / run.step for seen in looks]
-    (classes,) = axes.plot(epochs, [effective(seen) for seen in looks], "C2", label="classes")
+    (classes,) = axes.plot(epochs, [seen["classes"] for seen in looks], "C2", label="classes")
     (width,) = axes.plot(epochs, [10 * seen["spread"] for seen in looks], "C3", label="spread")
     axes.axhline(10, color="0.4", linewidth=0.8, linestyle=":", label="of real digits")
     axes.set(xlabel="epoch", ylabel="classes, as many as", ylim=(0, None))
@@ -269,12 +270,6 @@ def draw_looks(axes: Any, run: training.Run) -> list[Any]:
     axes.locator_params(axis="x", integer=True)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     return [classes, width]
-
-
-def effective(seen: dict[str, Any]) -> float:
-    """e^H of the shares: how many equally frequent classes would have their entropy.  Eq. 22.15
-    (derivations/22-metrics.md#eq-22-15)"""
-    return math.exp(entr(seen["shares"]).sum())
 
 
 def curve(run: training.Run, key: str) -> list[float]:

@@ -158,7 +158,8 @@ def length(name: str, D: Any, G: Any, z: Any) -> float:
 
 
 def told_apart(D: Any, x: Any, G: Any, z: Any) -> float:
-    """In how many of all pairs of a real image and one of G's D gives the real one more, %."""
+    """In how many of all pairs of a real image and one of G's D gives the real one more, %: the area under its ROC
+    curve, which needs no threshold, so that logits of all games can be compared."""
     with no_grad():
         real, made = (backend.to_host(D(images).data) for images in (x, G(z)))
     return 100 * float((real[:, None] > made).mean())
@@ -207,7 +208,7 @@ def show_cures(cures: dict[str, Trial], config: Config, images: int, trained: in
         + "   end/largest   told apart, %"
     )
     for name, found in cures.items():
-        (lengths,) = found.lengths.values()
+        lengths = found.lengths[CURES[name]["objective"]]
         shown = [lengths[found.steps.index(step)] for step in [0, *marked(config, images)]]
         print(
             f"  {name:37}" + "".join(f"{value:10.2e}" for value in shown) + f"{shown[-1] / max(lengths):14.1e}"
@@ -259,8 +260,7 @@ def draw_cures(cures: dict[str, Trial], config: Config, trained: int, path: Path
     title = f"Gradient of a G frozen after {trained} epochs while a new D learns, in each game; seed {config.seed}"
     figure, (lengths, apart) = plotting.panels((5.0, 5.0), 4.0, title)
     for name, found in cures.items():
-        ((_, values),) = found.lengths.items()
-        lengths.plot(found.steps, values, label=name)
+        lengths.plot(found.steps, found.lengths[CURES[name]["objective"]], label=name)
         apart.plot(found.steps, found.told_apart, label=name)
     for axes in (lengths, apart):
         axes.set(xscale="symlog", xlabel="steps of D, from scratch")
@@ -283,7 +283,10 @@ def main(config: Config) -> None:
     }
     show_trials(trials, config, len(x))
     last, G = max(frozen.items())
-    cures = {name: trial(G, config, x, name, [options["objective"]], **options) for name, options in CURES.items()}
+    cures = {  # of the first two games there is a D already, the same one: they differ in what G minimises
+        name: trials[last] if name in GAMES else trial(G, config, x, name, [options["objective"]], **options)
+        for name, options in CURES.items()
+    }
     show_cures(cures, config, len(x), last)
     print(card(config, images.name), end="\n\n")
     with plotting.style():

@@ -158,8 +158,8 @@ def test_a_collapse_is_drawn(tmp_path, monkeypatch, few_images):
     run = gan.training.Run(None, None, None, epoch=4, step=400)
     run.history["train"] = [{"D": 1.0, "G": 1.0}] * 4
     run.history["looks"] = [
-        {"step": 100, "shares": [0.1] * 10, "spread": 1.0},
-        {"step": 400, "shares": [0, 0, 0.5, 0.5, 0, 0, 0, 0, 0, 0], "spread": 0.5},
+        {"step": 100, "classes": 10.0, "spread": 1.0},
+        {"step": 400, "classes": 2.0, "spread": 0.5},
     ]
     monkeypatch.setattr(gan, "frames_of", lambda config: {str(e): few_images.train[0][:64] for e in (1, 2, 3, 4)})
     figures = []
@@ -183,7 +183,7 @@ def test_players_of_few_units_collapse_and_the_monitor_says_so(tmp_path):
     judge = conditional.learn_judge(config, images._replace(train=tuple(a[:1000] for a in images.train)))
     run = gan.learn(config, images, judge)
     looks = run.history["looks"]
-    assert max(gan.effective(seen) for seen in looks[-5:]) < 3
+    assert max(seen["classes"] for seen in looks[-5:]) < 3
     assert gan.diagnose(looks, run.step).name == "mode collapse"
     assert 1 < looks[-1]["metrics"]["D"] < 2  # 2 ln 2 = 1.39: nobody has won
 
