@@ -265,7 +265,7 @@ def draw_looks(axes: Any, run: training.Run) -> list[Any]:
     (classes,) = axes.plot(epochs, [seen["classes"] for seen in looks], "C2", label="classes")
     (width,) = axes.plot(epochs, [10 * seen["spread"] for seen in looks], "C3", label="spread")
     axes.axhline(10, color="0.4", linewidth=0.8, linestyle=":", label="of real digits")
-    axes.set(xlabel="epoch", ylabel="classes, as many as", ylim=(0, None))
+    axes.set(xlabel="epoch", ylabel="classes, $e^H$", ylim=(0, None))
     axes.secondary_yaxis("right", functions=(lambda y: y / 10, lambda y: 10 * y)).set_ylabel("spread")
     axes.locator_params(axis="x", integer=True)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
