@@ -68,7 +68,7 @@ class Config(Options):
     export: Annotated[Path | None, "write the weights to this file, small, with their recipe"] = None
 
     NAME: ClassVar[str] = "gan"
-    QUICK: ClassVar[dict[str, Any]] = {"epochs": 20, "channels": 6}
+    QUICK: ClassVar[dict[str, Any]] = {"epochs": 20, "channels": 6, "lr": 1e-3}
 
 
 RECIPE = (
