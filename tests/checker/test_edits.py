@@ -113,6 +113,21 @@ def test_what_was_left_out_is_told_with_its_line():
     assert facts["meaning"] == "mean = x.mean(0)"
 
 
+def test_a_helper_is_told_by_its_name_without_the_mark_of_a_helper():
+    source = """
+def slope(real, fake, w):
+    return (fake.T @ (1 / (1 + np.exp(-fake @ w))) - real.T @ (1 / (1 + np.exp(real @ w)))) / len(real)
+def unrolled_step_backward(real, fake, weight, lr):
+    ahead = weight - lr * slope(real, fake, weight)
+    gain, d = -slope(fake, real, ahead), 1 / (1 + np.exp(-fake @ weight))
+    learned = np.outer(d, gain) + np.outer(d * (1 - d) * (fake @ gain), weight)
+    return (-np.outer(1 / (1 + np.exp(-fake @ ahead)), ahead) - lr * learned) / len(fake)
+"""
+    (judged,) = [j for j in Variant("unrolled_step", "", source).judged() if j.explanations]
+    facts = judged.explanations[0].facts
+    assert (facts["put"], facts["line"]) == ("slope_of_D(fake, real, ahead)", "gain")
+
+
 def test_an_edit_does_not_spoil_what_is_right():
     """A wrong dweight alone is not explained by an input that would have made dx wrong too."""
     task = TASKS["linear_backward"]

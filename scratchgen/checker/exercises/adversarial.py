@@ -375,24 +375,24 @@ def _sizes(slope: Any) -> Any:
 # ---------------------------------------------------------------------------------------------------- one step unrolled
 # As small as a game can be in which D learns: D is a line, a(x) = w·x, and the points are all that G has.
 def unrolled_step_forward(real: Any, fake: Any, weight: Any, lr: Any) -> Any:
-    return -_loss(real, fake, weight - lr * _slope(real, fake, weight))
+    return -_loss_of_D(real, fake, weight - lr * _slope_of_D(real, fake, weight))
 
 
 def unrolled_step_backward(real: Any, fake: Any, weight: Any, lr: Any) -> Arrays:
-    ahead = weight - lr * _slope(real, fake, weight)
-    gain = -_slope(real, fake, ahead)  # of f by D's new weights
+    ahead = weight - lr * _slope_of_D(real, fake, weight)
+    gain = -_slope_of_D(real, fake, ahead)  # of f by D's new weights
     d = sigmoid(fake @ weight)
     images = -np.outer(sigmoid(fake @ ahead), ahead)
     learned = -lr * (np.outer(d, gain) + np.outer(d * (1 - d) * (fake @ gain), weight))
     return {"dfake": (images + learned) / len(fake)}
 
 
-def _loss(real: Any, fake: Any, weight: Any) -> Any:
+def _loss_of_D(real: Any, fake: Any, weight: Any) -> Any:
     """What D makes small."""
     return discriminator_loss_forward(real @ weight, fake @ weight)
 
 
-def _slope(real: Any, fake: Any, weight: Any) -> Any:
+def _slope_of_D(real: Any, fake: Any, weight: Any) -> Any:
     """And its derivative by D's weights."""
     by = discriminator_loss_backward(real @ weight, fake @ weight)
     return by["dreal_logits"] @ real + by["dfake_logits"] @ fake
@@ -405,8 +405,8 @@ def line(rng: np.random.Generator, sizes: dict[str, int]) -> Any:
 
 def _unrolled_paths(real: Any, fake: Any, weight: Any, lr: Any) -> Any:
     """The three ways in which a generated point gets into f."""
-    ahead = weight - lr * _slope(real, fake, weight)
-    gain, d, n = -_slope(real, fake, ahead), sigmoid(fake @ weight), len(fake)
+    ahead = weight - lr * _slope_of_D(real, fake, weight)
+    gain, d, n = -_slope_of_D(real, fake, ahead), sigmoid(fake @ weight), len(fake)
     return {
         "the images": -np.outer(sigmoid(fake @ ahead), ahead) / n,
         "D's step, by its images": -lr * np.outer(d, gain) / n,
@@ -418,8 +418,8 @@ def _ahead(step: Any = None, value: Any = None) -> Any:
     """The game with another gradient in D's step (real, fake, w), or another value of it (real, fake, w ahead)."""
 
     def forward(real: Any, fake: Any, weight: Any, lr: Any) -> Any:
-        ahead = weight - lr * (step or _slope)(real, fake, weight)
-        return value(real, fake, ahead) if value else -_loss(real, fake, ahead)
+        ahead = weight - lr * (step or _slope_of_D)(real, fake, weight)
+        return value(real, fake, ahead) if value else -_loss_of_D(real, fake, ahead)
 
     return forward
 
@@ -428,9 +428,9 @@ def _two_paths(images: str = "ahead", gain: str = "ahead", step: str = "now") ->
     """A backward whose factors in Eq. 21.3 are taken at other weights: "now" or "ahead"; "" where one is left out."""
 
     def backward(real: Any, fake: Any, weight: Any, lr: Any) -> Arrays:
-        at = {"now": weight, "ahead": weight - lr * _slope(real, fake, weight)}
+        at = {"now": weight, "ahead": weight - lr * _slope_of_D(real, fake, weight)}
         first = -np.outer(sigmoid(fake @ at[images]), at[images])
-        of_f = -_slope(real, fake, at[gain]) if gain else 0 * weight
+        of_f = -_slope_of_D(real, fake, at[gain]) if gain else 0 * weight
         d = sigmoid(fake @ at[step])
         second = -lr * (np.outer(d, of_f) + np.outer(d * (1 - d) * (fake @ of_f), at[step]))
         return {"dfake": (first + second) / len(fake)}
@@ -458,18 +458,18 @@ UNROLLED_STEP = Exercise(
     },
     quantities=lambda real, fake, weight, lr: {
         "D of the fake": sigmoid(fake @ weight)[:, None],
-        "D of the fake, a step later": sigmoid(fake @ (weight - lr * _slope(real, fake, weight)))[:, None],
-        "D's new weights": weight - lr * _slope(real, fake, weight),
+        "D of the fake, a step later": sigmoid(fake @ (weight - lr * _slope_of_D(real, fake, weight)))[:, None],
+        "D's new weights": weight - lr * _slope_of_D(real, fake, weight),
     },
     terms=lambda real, fake, weight, lr: {"dfake": _unrolled_paths(real, fake, weight, lr)},
     mistakes=(
         Mistake("UNROLLED_ONE_PATH", backward=_two_paths(gain="")),
-        Mistake("UNROLLED_NOT_AT_ALL", lambda real, fake, weight, lr: -_loss(real, fake, weight)),
+        Mistake("UNROLLED_NOT_AT_ALL", lambda real, fake, weight, lr: -_loss_of_D(real, fake, weight)),
         Mistake("UNROLLED_IMAGES_BEFORE", backward=_two_paths(images="now")),
         Mistake("UNROLLED_GAIN_BEFORE", backward=_two_paths(gain="now")),
         Mistake("UNROLLED_GAIN_BEFORE", backward=_two_paths(images="now", gain="now")),
         Mistake("UNROLLED_STEP_AHEAD", backward=_two_paths(step="ahead")),
-        Mistake("UNROLLED_ASCENT", _ahead(lambda real, fake, weight: -_slope(real, fake, weight))),
+        Mistake("UNROLLED_ASCENT", _ahead(lambda real, fake, weight: -_slope_of_D(real, fake, weight))),
         Mistake("UNROLLED_NO_REAL", _ahead(value=lambda real, fake, ahead: -softplus(fake @ ahead).mean())),
         Mistake("GENERATOR_NON_SATURATING", _ahead(value=lambda real, fake, ahead: softplus(-(fake @ ahead)).mean())),
         Mistake(
@@ -478,14 +478,14 @@ UNROLLED_STEP = Exercise(
         ),
         Mistake(
             "UNROLLED_RATE",
-            lambda real, fake, weight, lr: -_loss(real, fake, weight - _slope(real, fake, weight)),
+            lambda real, fake, weight, lr: -_loss_of_D(real, fake, weight - _slope_of_D(real, fake, weight)),
         ),
-        Mistake("UNROLLED_SUMMED", _ahead(lambda real, fake, weight: len(real) * _slope(real, fake, weight))),
-        Mistake("UNROLLED_HALVED", _ahead(lambda real, fake, weight: _slope(real, fake, weight) / 2)),
+        Mistake("UNROLLED_SUMMED", _ahead(lambda real, fake, weight: len(real) * _slope_of_D(real, fake, weight))),
+        Mistake("UNROLLED_HALVED", _ahead(lambda real, fake, weight: _slope_of_D(real, fake, weight) / 2)),
         Mistake(
             "UNROLLED_TWO_STEPS",
             lambda real, fake, weight, lr: unrolled_step_forward(
-                real, fake, weight - lr * _slope(real, fake, weight), lr
+                real, fake, weight - lr * _slope_of_D(real, fake, weight), lr
             ),
         ),
         Mistake("UNROLLED_STEP_OF_FAKE", _ahead(lambda real, fake, weight: sigmoid(fake @ weight) @ fake / len(fake))),
