@@ -1,4 +1,4 @@
-"""GANs that know classes (조건부 GAN; S0, lines 1527–1550; claim C-COND): asked for a 3, do they draw a 3?
+"""GANs that know classes (조건부 GAN; S0, lines 1527–1552; claim C-COND): asked for a 3, do they draw a 3?
 
 python -m demos.conditional                 train all on the bundled digits, about 4 minutes
 python -m demos.conditional --pretrained    draw with the CGAN that comes with the demo, in seconds

@@ -145,7 +145,7 @@ def nearest(queries: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, 
 
 
 def neighbour_graph(rows: np.ndarray, k: int = NEIGHBOURS) -> Any:
-    """S = D^(−½) W D^(−½): W joins each row with its k nearest, Wᵢⱼ = e^(−d²ᵢⱼ/s), s the median of all d².
+    """S = D^(−½) W D^(−½): W joins each row with its k nearest, Wᵢⱼ = e^(−d²ᵢⱼ/m), m the median of all d².
 
     Eq. 31.11 (derivations/31-semi-supervised.md#eq-31-11). A sparse matrix (N, N); D are the sums of W's rows.
     """

@@ -1,4 +1,4 @@
-"""What a latent space is like (S0, lines 1024–1055; S4, lines 354–366): how many dimensions, and what lies where.
+"""What a latent space is like (S0, lines 1024–1059; S4, lines 354–366): how many dimensions, and what lies where.
 
 python -m demos.latent_space
 

@@ -72,10 +72,14 @@ def begin_at_the_mean(model: VAE, x: np.ndarray) -> None:
 
     A decoder that knows nothing yet then begins at 206 nats per image and not at 784 ln 2 = 543, and the weights need
     not learn what a bias says: their first steps are already about how digits differ. A pixel that never has ink gets
-    probability 1/(N + 2) of it (Laplace's rule), so that its logit is finite.
+    probability 1/(N + 2) of it (Laplace's rule), so that its logit is finite. The one variance of a Normal begins at
+    what is left around the mean: Adam moves its logarithm by the learning rate a step, and from ln 1 it would be on its
+    way for a thousand steps and more, in which the KL counts for too much (page 33).
     """
-    p = (x.sum(0, dtype=np.float64) + 1) / (len(x) + 2)
-    model.decoder.output.bias.data[...] = p if model.decoder.kind == "normal" else np.log(p / (1 - p))
+    p, decoder = (x.sum(0, dtype=np.float64) + 1) / (len(x) + 2), model.decoder
+    decoder.output.bias.data[...] = p if decoder.kind == "normal" else np.log(p / (1 - p))
+    if decoder.variance == "scalar":
+        decoder.log_variance.data[...] = np.log(x.var(0).mean())
 
 
 def loss_of(model: VAE, draws: int = 1) -> Any:

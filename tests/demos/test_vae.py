@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demos import options, vae, weights
-from scratchgen import plotting
+from scratchgen import no_grad, plotting
 from scratchgen.models.latent import VAE
 from scratchgen.training import CheckpointError
 
@@ -41,6 +41,17 @@ def test_a_vae_begins_near_the_mean_image(hidden):
     np.testing.assert_allclose(1 / (1 + np.exp(-bias)), (x.sum(0) + 1) / 502, rtol=1e-5)
     entropy = -(ink * np.log(ink.clip(1e-9)) + (1 - ink) * np.log1p(-ink)).sum()
     assert -vae.measure(model, x[:50], 0)[0] < 1.15 * entropy + 20 < 0.7 * at_a_half
+
+
+def test_one_variance_begins_at_what_the_mean_leaves_over():
+    rng = np.random.default_rng(0)
+    x = rng.normal(0.3, 0.2, (400, 49)).astype(np.float32)
+    model = VAE(49, 8, 2, "normal", "scalar", rng=rng)
+    vae.begin_at_the_mean(model, x)
+    assert model.decoder.log_variance.data == pytest.approx(np.log(0.04), abs=0.05)
+    with no_grad():
+        nats = -model.decode(np.zeros((400, 2), np.float32)).log_prob(x).sum(1).numpy().mean()
+    assert nats / 49 == pytest.approx(0.5 * np.log(2 * np.pi * np.e * 0.04), abs=0.1)  # as N(0.3, 0.2²) itself
 
 
 @pytest.mark.parametrize("resumed", [False, True])

@@ -208,6 +208,21 @@ def test_where_a_direction_is_not_in_use_it_is_a_saddle_too(data):
         assert there == pytest.approx(SPREAD[used:].sum() - 2 * step**2 * SPREAD[used], abs=step**3)
 
 
+@pytest.mark.equation("8.11")
+def test_each_of_the_conditions_of_rest_is_needed(data):
+    """W with a zero row where V has an eigenvector: VW is a projection as it should be and V rests, W does not.
+    And the other way round."""
+    X, U = data
+    V, W = U[:, :LATENT].copy(), U[:, :LATENT].T.copy()
+    W[-1] = 0
+    v_bar, w_bar = gradient(V, W, X)
+    np.testing.assert_allclose(v_bar, 0, atol=1e-9)
+    np.testing.assert_allclose(w_bar[-1], -2 * SPREAD[LATENT - 1] * U[:, LATENT - 1], atol=1e-9)
+    v_bar, w_bar = gradient(W.T, V.T, X)
+    np.testing.assert_allclose(w_bar, 0, atol=1e-9)
+    np.testing.assert_allclose(v_bar[:, -1], -2 * SPREAD[LATENT - 1] * U[:, LATENT - 1], atol=1e-9)
+
+
 # ----------------------------------------------------------------------------------------------- what a loss tends to
 PIXEL = np.array([0.0, 0.0, 0.0, 0.1, 0.5, 0.9, 1.0])  # what a pixel can be, given some code: mean 0.357, median 0.1
 

@@ -1,4 +1,4 @@
-"""What the slides and some programs say of the game and its slopes: E9, E11, B4, B5, B6, B18, C-SAT. (E15, C-OPT and
+"""What the slides and some programs say of the game and its slopes: E9, E11, B4, B5, B6, B18, C-SAT. (C-OPT and
 C-OSC are proved where their equations are; here they are seen through the package once more.)"""
 
 import numpy as np

@@ -67,7 +67,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """p(x|z): codes (N, latent) → a Bernoulli, Normal or Categorical for every pixel (N, pixels)  (디코더).
 
-    `variance` of a Normal: a number, which stays; "scalar", one that is learned; None, one for each pixel.
+    `variance` of a Normal: a number, which stays; "scalar", one that is learned; None, one for each pixel. The one that
+    is learned begins at 1. Where the data's is far from that, set `log_variance` nearer: Adam moves it by the learning
+    rate a step, and until it is there the KL counts for too much.
     """
 
     def __init__(
