@@ -99,7 +99,7 @@ def stack_labels(labels: Any, classes: int = 10) -> np.ndarray:
     a = _host(labels)
     if a.ndim != 2 or a.dtype.kind not in "iu" or (a.size and (a.min() < 0 or a.max() >= classes)):
         raise ValueError(f"stack_labels: expected labels 0 … {classes - 1}, integers (N, channels), got {a.dtype} {a}")
-    return a @ classes ** np.arange(a.shape[1])[::-1]
+    return a.astype(np.int64) @ classes ** np.arange(a.shape[1])[::-1]
 
 
 def _host(a: Any) -> np.ndarray:

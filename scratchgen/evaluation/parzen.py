@@ -28,7 +28,7 @@ BLOCK = 1 << 22  # squared distances in memory at a time: 32 MiB
 
 class Parzen(NamedTuple):
     """A score with what belongs to it: the mean of ln p over test data in nats, its standard error (a random choice of
-    test data alone, not of samples), the σ that was chosen, and ln p of each datum (N,)."""
+    test data alone, not of samples; of one datum NaN), the σ that was chosen, and ln p of each datum (N,)."""
 
     log_prob: float
     error: float
@@ -51,7 +51,8 @@ def parzen_score(samples: Any, validation: Any, test: Any, sigmas: Sequence[floa
     """
     sigma = sigmas[int(np.argmax(_log_probs(validation, samples, sigmas).mean(1)))]
     each = parzen_log_prob(test, samples, sigma)
-    return Parzen(float(each.mean()), float(each.std() / math.sqrt(len(each))), float(sigma), each)
+    error = float(each.std() / math.sqrt(len(each))) if len(each) > 1 else math.nan
+    return Parzen(float(each.mean()), error, float(sigma), each)
 
 
 def parzen_log_prob(x: Any, centres: Any, sigma: float) -> np.ndarray:

@@ -87,6 +87,8 @@ def test_stacked_digits_have_a_thousand_modes(device):
     assert found.tolist() == [407, 1, 999, 407]
     assert class_shares(found, 1000).reached == 3
     assert stack_labels(np.array([[1, 0], [1, 1]]), 2).tolist() == [2, 3]
+    for kind in (np.uint8, np.int8, np.uint64):
+        assert stack_labels(np.array([[4, 0, 7]], kind)).dtype == np.int64
 
 
 def test_what_is_refused():

@@ -169,3 +169,9 @@ def test_a_width_that_is_not_finite(sigma, rng):
         parzen_log_prob(x, x, sigma)
     with pytest.raises(ValueError, match="parzen: every σ is positive and finite, got"):
         parzen_score(x, x, x, (0.1, sigma))
+
+
+def test_of_one_datum_no_error_is_known():
+    x = np.random.default_rng(0).standard_normal((4, 2))
+    assert math.isnan(parzen_score(x, x, x[:1]).error)
+    assert parzen_score(x, x, x[:2]).error > 0

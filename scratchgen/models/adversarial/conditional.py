@@ -173,7 +173,9 @@ class CGAN(_Labelled):
         """The game among images of these classes."""
         ones = self.ones(labels, n)
         discriminator = (_Picked if self.told_last else _Told)(self.discriminator, ones)
-        return GAN(_Told(self.generator, ones), discriminator, self.objective, penalty=self.penalty)
+        game = GAN(_Told(self.generator, ones), discriminator, self.objective, penalty=self.penalty)
+        game.training = self.training
+        return game
 
 
 # ---------------------------------------------------------------------------------------------- D says more than before
@@ -321,11 +323,15 @@ class InfoGAN(_Asked):
             labels = Categorical(np.zeros_like(like, shape=(n, self.classes))).sample(rng).data
         if numbers is None:
             numbers = 2 * backend.uniform(rng, (n, self.continuous), like=like) - 1
+        if getattr(numbers, "shape", None) != (n, self.continuous):
+            raise ValueError(f"InfoGAN: expected numbers {(n, self.continuous)}, got {_described(numbers)}")
         _check_labels("InfoGAN", labels, n, self.classes)
-        return np.concatenate([z, F.one_hot(labels, self.classes, like.dtype), numbers], axis=1)
+        return np.concatenate([z, F.one_hot(labels, self.classes, like.dtype), numbers.astype(like.dtype)], axis=1)
 
     def sample(self, n: int, rng: Any, labels: Any = None, numbers: Any = None) -> Any:
-        """n images, of the categories `labels` (n,) and with the `numbers` (n, continuous) where these are given."""
+        """n images, of the categories `labels` (n,) and with the `numbers` (n, continuous) where these are given.
+
+        Raises `ValueError` for labels and numbers of another shape."""
         with no_grad():
             return self.generator(self.noise(n, rng, _like(self), labels, numbers)).data
 
@@ -428,12 +434,15 @@ def _check_answers(who: str, answers: Tensor, shape: tuple[int, int]) -> Tensor:
     return answers
 
 
+def _described(x: Any) -> str:
+    return f"{x.dtype} {tuple(x.shape)}" if hasattr(x, "dtype") else type(x).__name__
+
+
 def _check_labels(who: str, labels: Any, n: int, classes: int, lowest: int = 0) -> None:
     """Raise `ValueError` unless there is one label for each of n rows."""
     unknown = f", or {lowest} where one is not known" if lowest < 0 else ""
     wanted = f"{who}: expected {n} labels, integers 0 … {classes - 1}{unknown}"
     if getattr(labels, "shape", None) != (n,) or labels.dtype.kind not in "iu":
-        got = f"{labels.dtype} {tuple(labels.shape)}" if hasattr(labels, "dtype") else type(labels).__name__
-        raise ValueError(f"{wanted}, got {got}; train on [x, labels], draw with sample(n, rng, labels)")
+        raise ValueError(f"{wanted}, got {_described(labels)}; train on [x, labels], draw with sample(n, rng, labels)")
     if n and not (backend.host_scalar(labels.min()) >= lowest and backend.host_scalar(labels.max()) < classes):
         raise ValueError(f"{wanted}; these go from {labels.min()} to {labels.max()}")

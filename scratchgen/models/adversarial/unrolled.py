@@ -70,7 +70,7 @@ class UnrolledGAN(GAN):
     `optimizer` is D's: what is unrolled are its own next steps, from its own moments, on the minibatch and the noise at
     hand. The other arguments are those of `GAN`; `unroll=0` is one. L. Metz, B. Poole, D. Pfau, J. Sohl-Dickstein,
     *Unrolled generative adversarial networks*, ICLR 2017 (arXiv:1611.02163). Raises `ValueError` for an optimizer that
-    is not D's, and for an `unroll` below 0.
+    is not D's, for an `unroll` below 0, and for `clip`, which the steps ahead would not see.
     """
 
     def __init__(
@@ -86,6 +86,8 @@ class UnrolledGAN(GAN):
                 f"{type(optimizer).__name__} of others; make it of discriminator.parameters()"
             )
         super().__init__(generator, discriminator, **options)
+        if unroll and self.clip is not None:
+            raise ValueError("UnrolledGAN: D's steps ahead are not clipped; bound D's slope by a penalty, or unroll=0")
         self.optimizer, self.unroll = optimizer, unroll
 
     @property

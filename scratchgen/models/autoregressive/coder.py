@@ -68,9 +68,7 @@ def decompress(model: Autoregressive, data: bytes, condition: Any = None) -> Any
     and where the images do not have the checksum of those compressed (see above: the same bits); `TypeError` where
     `data` are no bytes.
     """
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise TypeError(f"decompress: expected the bytes that compress gave, got {type(data).__name__}; read the file")
-    header, payload = Header.unpack(bytes(data))
+    header, payload = Header.unpack(data)
     header.check(model, condition)
     levels = np.zeros((header.n, len(model.order)), np.int64)
     decoder, like = Decoder(payload), model.like
@@ -222,8 +220,12 @@ class Header(NamedTuple):
         return FRAME.pack(MAGIC, FORMAT, zlib.crc32(body), len(body)) + body
 
     @classmethod
-    def unpack(cls, data: bytes) -> tuple[Header, bytes]:
+    def unpack(cls, data: bytes | bytearray | memoryview) -> tuple[Header, bytes]:
         """Header and payload of a file that is whole."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            got = type(data).__name__
+            raise TypeError(f"decompress: expected the bytes that compress gave, got {got}; read the file")
+        data = bytes(data)
         if not data.startswith(MAGIC):
             raise CompressionError(f"decompress: not a file written by `compress`: it begins with {data[:4]!r}")
         if len(data) < FRAME.size:

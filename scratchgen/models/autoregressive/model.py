@@ -46,8 +46,9 @@ class Autoregressive(nn.Module):
 
     @property
     def order(self) -> list[int]:
-        """Positions in a flat image, first to be drawn first. An image is (colours, height, width), or a vector."""
-        colours = self.shape[0] if len(self.shape) > 1 else 1
+        """Positions in a flat image, first to be drawn first: row by row, the colours of a pixel one after the other.
+        An image is (colours, height, width), (height, width), or a vector."""
+        colours = self.shape[0] if len(self.shape) > 2 else 1
         positions: list[int] = np.arange(self.size).reshape(colours, -1).T.ravel().tolist()
         return positions
 
@@ -121,12 +122,12 @@ class Autoregressive(nn.Module):
         """x (n, *shape) with the elements at which `known_mask` (shaped as x, or as one image) is False drawn anew.
 
         An element is drawn given all elements *before* it in `order`. Where known ones come later, the result is
-        therefore no draw from p(unknown | known): those still to come have no say (ledger item 26). Raises as
+        therefore no draw from p(unknown | known): those still to come have no say. Raises as
         `log_prob`, `ValueError` for a mask that is not of this kind, and `FloatingPointError` where the model's logits
         are no numbers.
         """
         mask = self.checked_mask(x, known_mask)
-        levels = np.where(mask, x, 0).astype(self.like.dtype)
+        levels = np.where(mask, x, 0).astype(self.like.dtype, order="C")  # so that `flat` is a view of it
         self.check(levels, condition)
         flat, known = (a.reshape(len(x), self.size) for a in (levels, mask))
         uniforms = backend.uniform(rng, flat.shape, self.like)
@@ -199,9 +200,11 @@ def quantile(logits: Any, u: Any) -> Any:
     logits of a Bernoulli, shaped as u, x = 1 if u ≥ p(0) = σ(−a); or (*u.shape, K) of a softmax → levels in the shape
     and dtype of u. Raises `FloatingPointError` for logits that are no numbers: no level would be more likely.
     """
-    if backend.host_scalar(np.isnan(logits).any()):
-        raise FloatingPointError("to draw, logits have to be numbers, got NaN: has the model's training diverged?")
-    if logits.ndim == u.ndim:
+    bernoulli = logits.ndim == u.ndim  # σ(±∞) is a probability; ∞ − ∞, in a softmax, is none
+    if not backend.host_scalar((~np.isnan(logits) if bernoulli else np.isfinite(logits.max(-1))).all()):
+        got = "NaN" if bernoulli else "NaN or infinite ones"
+        raise FloatingPointError(f"to draw, logits have to be numbers, got {got}: has the model's training diverged?")
+    if bernoulli:
         return (u >= F.sigmoid(-logits)).astype(u.dtype)
     cumulative = np.cumsum(F.softmax(logits, -1), axis=-1)
     # The last is 1 only up to rounding, and u may lie above it: so there are K − 1 thresholds.

@@ -61,19 +61,16 @@ class Ordered(Autoregressive):
 
     def __init__(self, shape: tuple[int, ...], order: Sequence[int] | None = None) -> None:
         super().__init__(shape)
-        self.order = super().order if order is None else list(order)
-
-    @property
-    def order(self) -> list[int]:
-        """Positions in the flat image, first to be drawn first."""
-        positions: list[int] = np.argsort(backend.to_host(self.rank)).tolist()
-        return positions
-
-    @order.setter
-    def order(self, order: list[int]) -> None:
+        order = super().order if order is None else list(order)
         if sorted(order) != list(range(self.size)):
             raise ValueError(
                 f"{type(self).__name__}: an order of {self.shape} names each of 0 … {self.size - 1} once, "
                 f"got {order!r:.60}"
             )
         self.rank = np.argsort(order)
+
+    @property
+    def order(self) -> list[int]:
+        """Positions in the flat image, first to be drawn first."""
+        positions: list[int] = np.argsort(backend.to_host(self.rank)).tolist()
+        return positions

@@ -96,11 +96,14 @@ class Autoencoder(nn.Module):
 def mask(x: Any, share: float, rng: Any) -> Any:
     """x̃ = m ∘ x, each mᵢ 0 with probability `share`, else 1: pixels (N, pixels) blanked at random, anew at each call.
 
-    Eq. 8.16 (derivations/08-linear-autoencoder.md#eq-8-16). Raises `ValueError` where there is no `rng` to draw from.
+    Eq. 8.16 (derivations/08-linear-autoencoder.md#eq-8-16). Raises `ValueError` where there is no `rng` to draw from,
+    and for pixels that are no floats.
     """
     if rng is None:
         raise ValueError(f"mask: share={share} of the pixels are chosen at random; pass rng, a NumPy generator")
     raw = x.data if isinstance(x, Tensor) else x
+    if raw.dtype.kind != "f":
+        raise ValueError(f"mask: expected pixels as floats, got {raw.dtype}; convert them: x.astype(np.float32)")
     return F.where(backend.uniform(rng, raw.shape, like=raw) >= share, x, 0.0)
 
 
@@ -128,7 +131,7 @@ class PCA(NamedTuple):
 def pca(x: Any, latent: int) -> PCA:
     """Principal component analysis (주성분 분석) of data x (N, pixels), through the singular values of x − m.
 
-    Eqs. 8.7 and 8.8 (derivations/08-linear-autoencoder.md#eq-8-7), with dtype of x. Raises `ValueError` unless
+    Eqs. 8.7 and 8.8 (derivations/08-linear-autoencoder.md#eq-8-7); floats keep their dtype. Raises `ValueError` unless
     1 ≤ latent ≤ min(N, pixels) and all x are finite. C. Eckart, G. Young, *The approximation of one matrix by another
     of lower rank*, 1936.
     """

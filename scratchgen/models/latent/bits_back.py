@@ -60,7 +60,7 @@ def decompress(model: VAE, data: bytes) -> Any:
     """The images (N, pixels) that were given to `compress`, as levels in the model's dtype.
 
     Raises `CompressionError` for a file that is no such file, or damaged, or cut short, or another model's, and where
-    other images come out, or other coins are left on the stack, than went in.
+    other images come out, or other coins are left on the stack, than went in; `TypeError` where `data` are no bytes.
     """
     check_model(model)
     header, payload = Header.unpack(data)

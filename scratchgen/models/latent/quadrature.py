@@ -21,7 +21,8 @@ __all__ = ["GRID", "Solution", "solve"]
 
 GRID = np.linspace(-20.0, 20.0, 8001)
 EDGE = 1e-13  # a density that is no larger at both ends of the grid has died out
-NARROW = 1.3  # steps: a Gaussian whose σ is so wide is summed without error, 2 exp(−2π²·1.3²) = 6e-15 (Eq. 16.21)
+HALF = 0.49  # of the posterior at one point: the sum is of one or two, and neither it nor its error means anything
+NARROW = 1.3  # steps: a Gaussian whose σ is so wide is summed without error, 2 exp(−2π²·1.3²) = 7e-15 (Eq. 16.21)
 
 
 class Solution(NamedTuple):
@@ -32,7 +33,7 @@ class Solution(NamedTuple):
     kl: np.ndarray  # KL(q(z|x) ‖ p(z|x)), from the densities: (N,)
     posterior: np.ndarray  # the density p(z|x) on the grid: (N, points)
     encoder: np.ndarray  # the density q(z|x) on the grid: (N, points)
-    error: float  # at most this is ln p(x) wrong: what a step twice as large would change
+    error: float  # in ln p(x), an estimate that errs upwards: what a step twice as large would change
 
 
 def solve(model: Any, x: Any, grid: np.ndarray = GRID) -> Solution:
@@ -106,6 +107,12 @@ def _check(grid: np.ndarray, posterior: np.ndarray, encoder: np.ndarray, std: np
         raise ValueError(
             f"solve: the encoder is too narrow for the grid (σ = {narrowest:.2g}, step {step:.2g}); "
             f"give more points: the step may be {narrowest / NARROW:.2g}"
+        )
+    share = float(posterior.max(initial=0.0)) * step
+    if share > HALF:
+        raise ValueError(
+            f"solve: the posterior is too narrow for the grid: one point, of a step of {step:.2g}, has {share:.0%} of "
+            "it; give more points where it lies"
         )
     for name, density in (("posterior", posterior), ("encoder", encoder)):
         at_the_ends = float(density[:, [0, -1]].max(initial=0.0))

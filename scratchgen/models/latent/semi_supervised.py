@@ -93,7 +93,7 @@ class M2(nn.Module):
 
     def logits(self, x: Any) -> Tensor:
         """ln q(y|x) of every class up to a constant: (N, classes). Bits may come as integers, as in `VAE`."""
-        return self.classifier(self.vae.numbers(x))
+        return self.classifier(self.vae.scaled(x))
 
     def bounds(self, x: Any, noise: Any) -> Tensor:
         """B(x, y) ≤ ln p(x, y) for *every* class y: (N, classes), in nats.

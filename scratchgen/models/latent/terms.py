@@ -220,7 +220,7 @@ def _column(g: Any) -> Any:
 
 def _precision(log_variance: Any) -> Any:
     """1/σ² = e^(−ln σ²)."""
-    return math.exp(-log_variance) if isinstance(log_variance, float) else F.exp(-log_variance)
+    return math.exp(-log_variance) if isinstance(log_variance, (int, float)) else F.exp(-log_variance)
 
 
 def _below(d: int, like: Any) -> Any:

@@ -155,10 +155,7 @@ class VAE(nn.Module):
     # ------------------------------------------------------------------------------------------------- distributions
     def encode(self, x: Any, labels: Any = None) -> Any:
         """q(z|x), or q(z|x, y), for images x (N, pixels) and labels y (N,)."""
-        x = self.numbers(x)
-        if self.decoder.kind == "categorical":
-            x = x * (1 / (LEVELS - 1))
-        return self.encoder(self._labelled(x, labels, self.copies))
+        return self.encoder(self._labelled(self.scaled(x), labels, self.copies))
 
     def decode(self, z: Any, labels: Any = None) -> Any:
         """p(x|z), or p(x|z, y), for codes z (N, latent) and labels y (N,)."""
@@ -269,9 +266,14 @@ class VAE(nn.Module):
     def numbers(self, x: Any) -> Any:
         """Images in the model's dtype. Bits and levels may come as integers of any kind; real pixels come as they are,
         since to convert those is to change them."""
-        if self.decoder.kind == "normal" or isinstance(x, Tensor):
+        if self.decoder.kind == "normal" or (isinstance(x, Tensor) and x.dtype.kind == "f"):
             return x
         return x if x.dtype == self.like.dtype else x.astype(self.like.dtype)
+
+    def scaled(self, x: Any) -> Any:
+        """Images as networks read them: `numbers`, and grey levels 0 … 255 as 0 … 1."""
+        x = self.numbers(x)
+        return x * (1 / (LEVELS - 1)) if self.decoder.kind == "categorical" else x
 
     def _labelled(self, rows: Any, labels: Any, copies: int = 1) -> Any:
         """Each row with its label behind it, as zeros and a one; every number `copies` times."""

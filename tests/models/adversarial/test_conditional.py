@@ -166,6 +166,10 @@ def test_an_infogan_draws_codes_or_takes_them(rng):
     np.testing.assert_array_equal(
         a, game.generator(game.noise(3, np.random.default_rng(0), like, labels, numbers)).numpy()
     )
+    np.testing.assert_array_equal(a, game.sample(3, np.random.default_rng(0), labels, numbers.astype(np.float64)))
+    for wrong in (numbers[:, :1], numbers[:2], [[0, 0]] * 3):
+        with pytest.raises(ValueError, match=r"InfoGAN: expected numbers \(3, 2\), got"):
+            game.sample(3, rng, labels, wrong)
     assert game.sample(0, rng).shape == (0, PIXELS)
     only = InfoGAN(generator(K, rng), heads(1 + K, rng), classes=K, continuous=0)
     assert only.entropy == pytest.approx(math.log(K))
@@ -320,3 +324,17 @@ def test_tensors_for_data_and_no_integers(name, rng):
         assert loss(sg.tensor(batch[0]), *batch[1:], np.random.default_rng(0))[0].item() == expected
         with pytest.raises(ValueError, match="expected an array of floats for data, got int64"):
             loss(np.zeros((7, PIXELS), int), *batch[1:], rng)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_cgan_in_use_takes_one_image(last):
+    """The game among images of the given classes is in the mode of the whole."""
+    D = DCHeads((2, 3), (1, 8, 8), 1 + K) if last else DCDiscriminator((2, 3), (1 + K, 8, 8))
+    game = CGAN(DCGenerator(LATENT + K, (2, 3), (1, 8, 8)), D, classes=K, told_last=last)
+    x, label, rng = np.zeros((1, 1, 8, 8), np.float32), np.array([1]), np.random.default_rng(0)
+    for loss in (game.discriminator_loss, game.generator_loss):
+        with pytest.raises(ValueError, match="a minibatch of one image, but generator"):
+            loss(x, label, rng)
+        game.eval()
+        assert np.isfinite(loss(x, label, rng)[0].item())
+        game.train()

@@ -292,6 +292,9 @@ def test_what_cannot_be_unrolled_is_said():
         UnrolledGAN(gan.generator, gan.discriminator, gan.optimizer, -1)
     with pytest.raises(ValueError, match="unrolled: the number of steps must be at least 0, got -2"):
         unrolled(gan.optimizer, lambda w: w, -2, parameters)
+    with pytest.raises(ValueError, match="UnrolledGAN: D's steps ahead are not clipped"):
+        UnrolledGAN(gan.generator, gan.discriminator, gan.optimizer, 3, objective="wasserstein", clip=0.05)
+    assert UnrolledGAN(gan.generator, gan.discriminator, gan.optimizer, 0, clip=0.05).clip == 0.05
     for optimizer in (optim.RMSprop(parameters), optim.AdamW(parameters), optim.SGD(parameters, weight_decay=0.1)):
         name = type(optimizer).__name__
         with pytest.raises(TypeError, match=f"unrolled: expected SGD or Adam without weight decay, got {name}"):

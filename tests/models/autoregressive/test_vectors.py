@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import scratchgen as sg
 from scratchgen import backend, optim, training
-from scratchgen.models.autoregressive import Autoregressive
+from scratchgen.models.autoregressive import Autoregressive, PixelCNN
 from scratchgen.models.autoregressive.fvsbn import FVSBN
 from scratchgen.models.autoregressive.made import MADE, Mixture
 from scratchgen.models.autoregressive.model import quantile
@@ -446,3 +446,45 @@ def test_a_model_that_has_diverged_draws_nothing():
     for logits in (np.array([0.0, np.nan]), np.array([[0.0, 1.0, np.nan]])):
         with pytest.raises(FloatingPointError, match="got NaN"):
             quantile(logits, np.full(logits.shape[:1], 0.5))
+    for logits in ([[0, np.inf, 0]], [[-np.inf, -np.inf, -np.inf]]):  # of a softmax, which would be 0/0
+        with pytest.raises(FloatingPointError, match="got NaN or infinite ones"):
+            quantile(np.array(logits), np.array([0.5]))
+    assert quantile(np.array([[0, -np.inf, 0]]), np.array([0.6])) == 2  # a level that never comes
+    assert quantile(np.array([np.inf, -np.inf]), np.array([0.1, 0.9])).tolist() == [1, 0]
+
+
+def laid_otherwise(a):
+    """The same numbers, with the axis of images the last one in memory."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 0, -1)), -1, 0)
+
+
+def test_images_that_lie_otherwise_in_memory_are_completed(rng):
+    """What is drawn has to arrive in what is returned."""
+    fvsbn, pixelcnn = built("FVSBN", "shuffled", 2, 3, rng), randomized(PixelCNN((1, 2, 3), channels=4, blocks=1), rng)
+    for model in (fvsbn, pixelcnn, Mixture([fvsbn])):
+        x, known = bits(rng, 5, *model.shape), rng.random((5, *model.shape)) < 0.4
+        expected, found = (
+            model.complete(lay(x), lay(known), np.random.default_rng(3))
+            for lay in (np.ascontiguousarray, laid_otherwise)
+        )
+        np.testing.assert_array_equal(found, expected)
+    expected = pixelcnn.sample(9, np.random.default_rng(3))
+    for parameter in pixelcnn.parameters():
+        parameter.data = np.asfortranarray(parameter.data)
+    np.testing.assert_array_equal(pixelcnn.sample(9, np.random.default_rng(3)), expected)
+    assert 0 < expected.mean() < 1
+
+
+@pytest.mark.parametrize("kind", [FVSBN, NADE, MADE])
+def test_images_without_an_axis_of_colours_are_in_raster_order(kind):
+    """(height, width) is no (colours, pixels)."""
+    assert kind((2, 3)).order == kind((1, 2, 3)).order == raster(2, 3) == [0, 1, 2, 3, 4, 5]
+    assert Autoregressive((2, 2, 2)).order == [0, 4, 1, 5, 2, 6, 3, 7]  # colour after colour, of each pixel
+
+
+def test_an_order_is_for_life():
+    """A MADE's masks are made for it."""
+    for model in (FVSBN((3,)), NADE((3,), 2), MADE((3,), (4,))):
+        with pytest.raises(AttributeError):
+            model.order = [2, 1, 0]
+        assert model.order == [0, 1, 2]

@@ -300,3 +300,14 @@ def test_denoising_learns_the_mean_of_what_can_be_behind_it(rng):
         wrong[share] = F.mse_loss(model(seen), x).item()
     assert 0.09 < wrong[0.5] < 0.12
     assert wrong[0.0] > 0.15
+
+
+def test_integer_pixels_are_not_blanked():
+    x = np.ones((2, 9), np.uint8)
+    for call in (lambda: mask(x, 0.5, np.random.default_rng(0)), lambda: blanking(x)):
+        with pytest.raises(ValueError, match=r"mask: expected pixels as floats, got uint8; convert them"):
+            call()
+
+
+def blanking(x):
+    return Autoencoder(9, (4,), 2, masked=0.5, rng=np.random.default_rng(0)).loss(x, np.random.default_rng(0))

@@ -438,3 +438,15 @@ def test_the_header_is_that_of_the_arithmetic_coder(small):
     assert (header.n, header.levels, header.shape) == (4, 2, (12,))
     assert header.images == zlib.crc32(x.astype("<i8").tobytes())
     assert len(file) == HEADER + len(payload)
+
+
+def test_what_are_no_bytes(digits):
+    model, x = digits
+    file = compress(model, x[:2])
+    for same in (bytearray(file), memoryview(file)):
+        np.testing.assert_array_equal(decompress(model, same), x[:2])
+    for wrong in ("a.bin", np.frombuffer(file, np.uint8), None):
+        with pytest.raises(
+            TypeError, match=r"decompress: expected the bytes that compress gave, got .*; read the file"
+        ):
+            decompress(model, wrong)

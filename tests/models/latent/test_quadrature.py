@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 import scratchgen as sg
 from scratchgen import backend, optim
+from scratchgen.distributions import Normal
 from scratchgen.models.latent import VAE, LinearGaussian, bounds
 from scratchgen.models.latent.quadrature import GRID, solve
 
@@ -227,3 +228,16 @@ def test_in_float32_on_every_device_and_without_images(rng, device):
         np.testing.assert_allclose(found, getattr(exact, name), atol=1e-4, err_msg=name)
     nothing = solve(reference, np.zeros((0, 6)))
     assert (nothing.log_prob.shape, nothing.posterior.shape, nothing.error) == ((0,), (0, len(GRID)), 0.0)
+
+
+def test_a_posterior_that_falls_between_the_points_is_refused():
+    """The encoder is wide, the posterior has σ = 3e-4, a point stands every 5e-3: where none hits, a sum is far off."""
+    model = LinearGaussian(np.ones((1, 1)), np.zeros(1), 1e-7)
+    model.encode = lambda x: Normal(sg.tensor(np.full((len(x), 1), 0.3)), sg.tensor(np.full((len(x), 1), -4.6)))
+    for x in (0.3025, 0.3021, 0.3):
+        with pytest.raises(
+            ValueError, match=r"the posterior is too narrow for the grid: one point, of a step of 0.005, has"
+        ):
+            solve(model, np.array([[x]]))
+    grid = np.linspace(-1, 1.6, 26001)
+    assert solve(model, np.array([[0.3025]]), grid).log_prob == pytest.approx(model.log_prob(np.array([[0.3025]])))

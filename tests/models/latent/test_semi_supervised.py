@@ -241,3 +241,11 @@ def test_two_labels_and_many_images_are_enough_where_there_are_two_clusters():
     wrong_alone = (alone(x).numpy().argmax(1) != truth).mean()
     assert wrong < 0.06
     assert wrong_alone > wrong + 0.05
+
+
+def test_grey_levels_are_scaled_for_the_classifier_as_for_the_encoder(rng):
+    """Levels up to 255 would drive every tanh to its end."""
+    m2 = M2(12, 6, 2, 3, "categorical", rng=rng)
+    levels = rng.integers(0, 256, (5, 12)).astype(np.uint8)
+    expected = m2.classifier((levels / 255).astype(np.float32)).numpy()
+    np.testing.assert_allclose(m2.logits(levels).numpy(), expected, rtol=1e-5)

@@ -452,3 +452,13 @@ def test_a_normal_decoder_without_its_half_is_no_density(rng):
     right = terms.normal_log_likelihood.forward
     with replaced(terms.normal_log_likelihood, lambda *args: 2 * right(*args)):
         assert abs(total() - 1) > 0.5
+
+
+@pytest.mark.parametrize("number", [0, 0.0, -1])
+def test_a_plain_number_for_a_variance_leaves_the_precision_alone(number, rng):
+    mean, x = (rng.standard_normal((3, 4)).astype(np.float32) for _ in "ab")
+    mean = sg.tensor(mean, requires_grad=True)
+    found = terms.normal_log_likelihood(mean, number, x)
+    found.backward(np.ones(3, np.float32))
+    assert found.dtype == mean.grad.dtype == np.float32
+    np.testing.assert_allclose(found.numpy(), Normal(mean.data, float(number)).log_prob(x).numpy().sum(1), rtol=1e-5)

@@ -457,3 +457,13 @@ def test_weights_of_the_kl_that_mean_nothing_are_refused(name, value, rng):
 def test_options_without_a_model_are_refused(options, complaint):
     with pytest.raises(ValueError, match=complaint):
         VAE(**{"pixels": 6, "hidden": 5, "latent": 2} | options)
+
+
+def test_levels_may_be_integers_in_a_tensor_too(rng):
+    model = VAE(6, 5, 2, "categorical", rng=rng)
+    levels, noise = rng.integers(0, 256, (3, model.pixels)).astype(np.uint8), rng.standard_normal((3, model.latent))
+    noise = noise.astype(np.float32)
+    expected, found = (model.elbo(x, noise) for x in (levels, sg.tensor(levels)))
+    for a, b in zip(expected, found):
+        assert a.dtype == b.dtype == np.float32
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
