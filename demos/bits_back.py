@@ -52,7 +52,7 @@ def main(config: Config) -> None:
     vae = VAE(784, config.hidden, config.latent, rng=rng)
     begin_at_the_mean(vae, bits.train)
     made.layers[-1].bias.data[...] = vae.decoder.output.bias.data
-    made = learn(config, bits, made, "made", 2e-3, max(1, epochs // 2))
+    made = learn(config, bits, made, "made", 2e-3, epochs)
     vae = learn(config, bits, vae, "vae", 2e-3, epochs)
 
     bound = minus_elbo(vae, x, config.seed)

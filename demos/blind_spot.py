@@ -141,6 +141,7 @@ def contestants(config: Config) -> dict[str, tuple[Callable[[Any], Any], Callabl
     width = min(widths, key=lambda channels: abs(PixelCNN(shape, 2, channels, LAYERS).live_parameters - size))
     return {
         "PixelCNN": (pixel_cnn, pixel_cnn),
+        "Gated PixelCNN": (gated, gated),
         "Gated, blinded": (blind(gated), blind(gated)),
         "Gated, opened": (blind(gated), gated),
         "3×3, blinded": (blind(small), blind(small)),
@@ -196,7 +197,7 @@ def learn_digits(config: Config, data: Sequence[np.ndarray], source: str, run: i
 def differences(nats: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
     """By how much the blind network is worse, run by run."""
     pairs = {
-        "PixelCNN\n− Gated": ("PixelCNN", "Gated, opened"),
+        "PixelCNN\n− Gated": ("PixelCNN", "Gated PixelCNN"),
         "blinded\n− opened": ("Gated, blinded", "Gated, opened"),
         "the same,\n3×3": ("3×3, blinded", "3×3, opened"),
     }

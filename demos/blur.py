@@ -42,13 +42,13 @@ USUAL = "one learned variance"
 class Config(Options):
     """Trains VAEs on grey digits, changes prior and decoder, and measures how sharp the images are."""
 
-    epochs: Annotated[int | None, "passes over the data (default: 20 bundled, 2 with the complete MNIST)"] = None
+    epochs: Annotated[int | None, "passes over the data (default: 60 bundled, 6 with the complete MNIST)"] = None
     batch_size: Annotated[int, "images per step"] = 100
     lr: Annotated[float, "Adam's learning rate"] = 2e-3
     hidden: Annotated[int, "hidden units of encoder and decoder"] = 128
     latent: Annotated[int, "latent dimensions"] = 20
     channels: Annotated[int, "of the autoregressive decoder"] = 24
-    passes: Annotated[int, "passes over the data of the autoregressive decoder, in small batches"] = 2
+    passes: Annotated[int, "passes over the data of the autoregressive decoder, in small batches"] = 4
     seeds: Annotated[int, "runs of everything, for the intervals"] = 3
     images: Annotated[int, "how many images of each kind are measured"] = 500
 
@@ -145,7 +145,7 @@ def codes(vae: VAE, images: Images, n: int, rng: np.random.Generator, device: st
 def main(config: Config) -> None:
     """Train everything as often as there are seeds, change prior and decoder, measure, draw."""
     images = load_images(config)
-    epochs = config.epochs or (2 if images.complete else 20)
+    epochs = config.epochs or (6 if images.complete else 60)
     config.epochs = epochs
     classifier = learn(config, images, "classifier", lambda rng: MLPClassifier(SIDE * SIDE, 100, rng=rng)).model
     judge = Judge(classifier, images.train[0], config.device)

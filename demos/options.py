@@ -28,9 +28,9 @@ class Options:
     """The options that every demo has; a demo adds its own, says in `QUICK` which defaults --quick changes, and in
     `RESUMES` whether it keeps anything to go on with."""
 
-    seed: Annotated[int, "seed of everything random"] = 0
+    seed: Annotated[int, "seed of weights, minibatches and noise; static bits are the same for all seeds"] = 0
     device: Annotated[str, "cpu, cuda, cuda:1 …"] = "cpu"
-    workers: Annotated[int, "threads that share each minibatch: results differ by rounding alone"] = 2
+    workers: Annotated[int, "threads that share each minibatch, where a demo lets them: results differ by rounding"] = 2
     data: Annotated[Path | None, "folder of the complete MNIST (default: $SCRATCHGEN_DATA, else bundled digits)"] = None
     out: Annotated[Path | None, "folder for pictures and checkpoints (default: runs/, then the demo's name)"] = None
     quick: Annotated[bool, "a small run, less than a minute: to see that it works, not to judge it"] = False

@@ -127,8 +127,8 @@ def to_device(x: Array, device: str) -> Array:
 
     Raises `ValueError` for an unknown device and `RuntimeError` where its library is missing.
     """
-    library = device.partition(":")[0]
-    if library not in devices:
+    library, colon, index = device.partition(":")
+    if library not in devices or (colon and (library != "cuda" or not index.isdigit())):
         raise ValueError(
             f"unknown device {device!r}: expected one of {', '.join(devices)} (a GPU as 'cuda' or 'cuda:1')"
         )

@@ -4,7 +4,8 @@ Every element is a random variable of its own, and results come **per element**,
 the sum over its pixels, `p.log_prob(x).sum((1, 2, 3))`, the KL divergence of a latent vector the *sum* over its
 dimensions, never the mean. (`MultivariateNormal`, whose elements are not independent, answers **per vector** instead.)
 Parameters are what a network puts out without a squashing function: logits, and the
-logarithm of the variance. They may be Tensors, arrays, or plain numbers; results are Tensors.
+logarithm of the variance. They may be Tensors, arrays, or plain numbers; results are Tensors (of plain numbers alone a
+KL is a plain number).
 
 `sample` draws constants; `rsample` draws so that the gradient reaches the parameters.
 """
@@ -86,7 +87,7 @@ class Categorical:
 
         x integers of shape (…), or with more axes in front. Raises `ValueError` for classes outside 0 … K − 1.
         """
-        labels = _tensor(x).data
+        labels = x.data if isinstance(x, Tensor) else x if backend.is_array(x) else np.asarray(x)
         log_probs = F.log_softmax(self.logits, -1)
         wanted = (*np.broadcast_shapes(labels.shape, log_probs.shape[:-1]), log_probs.shape[-1])
         rows = F.reshape(F.broadcast_to(log_probs, wanted), (-1, wanted[-1]))
@@ -120,7 +121,11 @@ class Normal:
     def log_prob(self, x: Any) -> Tensor:
         """ln p(x) = −½ (ln 2π + ln σ² + (x − μ)²/σ²).  Eq. 13.1 (derivations/13-gaussian-kl.md#eq-13-1), and as a
         decoder's Eq. 15.3 (derivations/15-decoders.md#eq-15-3)"""
-        return -0.5 * (math.log(2 * math.pi) + self.log_var + F.square(_tensor(x) - self.mean) * _exp(-self.log_var))
+        if isinstance(self.mean, Tensor):
+            away = F.square(_number_or_tensor(x) - self.mean)
+        else:
+            away = F.square(_tensor(x) - self.mean)
+        return -0.5 * (math.log(2 * math.pi) + self.log_var + away * _exp(-self.log_var))
 
     def rsample(self, rng: Any = None, n: Shape = (), noise: Any = None) -> Tensor:
         """z = μ + σ ∘ ε, ε ~ N(0, 1): the reparameterisation (재매개변수화).
@@ -143,7 +148,8 @@ class Normal:
 
     def entropy(self) -> Any:
         """H = ½ (ln 2π + 1 + ln σ²).  Eq. 13.6 (derivations/13-gaussian-kl.md#eq-13-6)"""
-        return 0.5 * (math.log(2 * math.pi) + 1 + self.log_var)
+        like = self._like()
+        return Tensor(np.zeros_like(like, shape=like.shape)) + 0.5 * (math.log(2 * math.pi) + 1 + self.log_var)
 
     def _like(self) -> Any:
         """An array of the shape that μ and ln σ² have together."""

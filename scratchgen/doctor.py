@@ -167,7 +167,7 @@ def _data() -> Iterator[Fact]:
     else:
         yield Fact("digits", "the bundled file is missing", "pip install --force-reinstall scratchgen")
     root = complete.data_root()
-    told = "SCRATCHGEN_DATA" if "SCRATCHGEN_DATA" in os.environ else "the default"
+    told = "SCRATCHGEN_DATA" if os.environ.get("SCRATCHGEN_DATA") else "the default"
     missing = [
         name for name, whole in (("mnist", _has_mnist(root)), ("binarized_mnist", _has_binarized(root))) if not whole
     ]

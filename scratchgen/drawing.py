@@ -40,13 +40,15 @@ def draw_graph(
 
     `names` labels tensors, as in `dict(model.named_parameters())`. With a `path` ending in .svg, .dot or .png the
     picture is written there as well, whole or not at all. No other program is needed. Raises `ValueError` for a tensor
-    without a graph, a graph that a backward walk has freed, or another ending.
+    without a graph, a graph that a backward walk has freed, another ending, or one that is not of the `format`.
     """
     if not isinstance(y, Tensor) or y.node is None:
         raise ValueError("draw_graph: the tensor has no graph: it is a constant, or was made under no_grad")
     ending = Path(path).suffix[1:] if path is not None else format
     if ending not in ("svg", "dot", "png") or format not in ("svg", "dot"):
         raise ValueError(f"draw_graph: expected svg, dot or (as a file) png, got {ending!r} and format={format!r}")
+    if format == "dot" and ending != "dot":
+        raise ValueError(f"draw_graph: a file {os.fspath(path)!r} does not hold DOT; end it in .dot, or leave format")  # type: ignore[arg-type]
     try:
         nodes = reachable(y.node)
     except RuntimeError as error:

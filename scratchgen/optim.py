@@ -36,9 +36,9 @@ CHUNK = 1 << 15  # elements: 128 KiB of float32. Half or twice as many cost up t
 class Optimizer:
     """One flat buffer each for values, gradients and `moments` (whatever else an update rule remembers).
 
-    A subclass says in `update` what happens to one chunk. Its settings are its attributes that are plain numbers: they
-    may be changed between steps (`optimizer.lr = …`) and are saved with the state. A parameter without gradient is
-    skipped, and its t does not advance.
+    A subclass says in `update` what happens to one chunk. Its settings are its attributes that are plain numbers, and
+    are saved with the state. `lr` and weight decay may be changed between steps, and SGD's momentum where there is one;
+    what else there is, moments were made with. A parameter without gradient is skipped, and its t does not advance.
 
     Since gradients have a fixed place, `parameter.grad` is overwritten by the next backward pass after `zero_grad`:
     take a copy to keep it. Two optimizers may share parameters; each step is right, and costs one copy more.
@@ -175,11 +175,13 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov=True needs a momentum above 0")
         super().__init__(parameters, ("velocity",) if momentum else ())
         self.lr = lr
-        self.momentum = momentum
-        self.weight_decay = weight_decay
+        self.momentum = float(momentum)  # of NumPy's numbers, some would make more precise steps than after a resume
+        self.weight_decay = float(weight_decay)
         self.nesterov = nesterov
 
     def update(self, t: int, p: Any, g: Any, *moments: Any) -> None:
+        if self.momentum and not moments:
+            raise ValueError("SGD: made without momentum, it has no velocity; make a new one with momentum=…")
         if self.weight_decay:
             g = g + self.weight_decay * p
         for u in moments:
@@ -198,8 +200,8 @@ class RMSprop(Optimizer):
     def __init__(self, parameters: Iterable[Tensor], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8) -> None:
         super().__init__(parameters, ("v",))
         self.lr = lr
-        self.alpha = alpha
-        self.eps = eps
+        self.alpha = float(alpha)
+        self.eps = float(eps)
 
     def update(self, t: int, p: Any, g: Any, *moments: Any) -> None:
         (v,) = moments
@@ -226,9 +228,9 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, ("m", "v"))
         self.lr = lr
-        self.beta1, self.beta2 = betas
-        self.eps = eps
-        self.weight_decay = weight_decay
+        self.beta1, self.beta2 = map(float, betas)
+        self.eps = float(eps)
+        self.weight_decay = float(weight_decay)
 
     def update(self, t: int, p: Any, g: Any, *moments: Any) -> None:
         if self.weight_decay:
@@ -285,14 +287,18 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     grads = [(p, p.grad.data) for p in _unique(parameters) if p.grad is not None]
     if not grads:
         return 0.0
-    squares = [np.sum(g * g, dtype=np.float64) for _, g in grads]
+    squares = [np.sum(np.square(g, dtype=np.float64)) for _, g in grads]
     norm = math.sqrt(backend.host_scalar(functools.reduce(np.add, squares)))
     if not math.isfinite(norm):
         raise FloatingPointError(f"clip_grad_norm: the gradient's norm is {norm}; sg.detect_anomaly() finds its origin")
     if norm > max_norm:
+        scaled: dict[int, Tensor] = {}  # an array that two parameters have for their gradient is scaled once
         for p, g in grads:
-            g *= max_norm / norm
-            p.grad = Tensor(g)  # the same array, or a new scalar: NumPy's cannot be written to
+            if id(g) not in scaled:
+                array = g
+                array *= max_norm / norm
+                scaled[id(g)] = Tensor(array)  # the same array, or a new scalar: NumPy's cannot be written to
+            p.grad = scaled[id(g)]
     return norm
 
 
@@ -313,11 +319,16 @@ class ExponentialMovingAverage:
             raise ValueError(f"ExponentialMovingAverage: decay must lie in [0, 1), got {decay}")
         self.parameters = _unique(parameters)
         self.decay = decay
-        if into is None:
-            self.averages = [p.data.copy() for p in self.parameters]
-        else:
-            self.averages = [p.data for p in into]
+        self._kept = [Tensor(p.data.copy(order="C")) for p in self.parameters] if into is None else list(into)
+        if into is not None:
+            for p in self._kept:
+                p.data = p.data.copy(order="C")  # as rows, so that `update` can write to them as one
             self.load_state_dict({str(i): backend.to_host(p.data) for i, p in enumerate(self.parameters)})
+
+    @property
+    def averages(self) -> list[Any]:
+        """The arrays: those of the second model, where there is one, wherever an optimizer has moved them."""
+        return [p.data for p in self._kept]
 
     def update(self) -> None:
         """Move the averages towards the parameters as they are now."""

@@ -142,7 +142,7 @@ def film(
     with files.whole(path) as draft, style(), writer.saving(figure, draft, dpi=70):
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once: quicker, and nothing trembles
-        for i in [*range(frames), *[frames - 1] * (frames // 4)]:
+        for i in [*range(frames), *[frames - 1] * max(1, frames // 4)]:
             draw(i)
             writer.grab_frame()
     return Path(path)

@@ -136,3 +136,9 @@ def test_errors_name_what_came():
 def test_missing_cuda_says_what_to_do():
     with pytest.raises(Exception, match=r"CuPy|CUDA|driver"):
         backend.to_device(np.ones(1), "cuda")
+
+
+@pytest.mark.parametrize("device", ["cpu:3", "cpu:", "cuda:", "cuda:x", "gpu"])
+def test_a_device_that_does_not_exist(device):
+    with pytest.raises(ValueError, match="unknown device"):
+        backend.to_device(np.zeros(1), device)

@@ -575,3 +575,30 @@ def test_a_bernoulli_knows_nothing_beyond_0_and_1(x):
 def test_categoricals_of_other_classes_are_not_compared():
     with pytest.raises(ValueError, match=r"kl_divergence: expected the same classes, got \(2, 3\) and \(2, 1\)"):
         kl_divergence(Categorical(np.zeros((2, 3))), Categorical(np.zeros((2, 1))))
+
+
+def test_plain_numbers_and_lists_for_data():
+    normal = Normal(np.zeros(3), 0.0)
+    assert normal.log_prob(0.5).dtype == np.float64
+    np.testing.assert_allclose(normal.log_prob(0.5).numpy(), scipy.stats.norm.logpdf(0.5))
+    classes = Categorical(np.log([0.2, 0.3, 0.5]))
+    assert classes.log_prob(2).item() == pytest.approx(math.log(0.5))
+    np.testing.assert_allclose(classes.log_prob([2, 0]).numpy(), np.log([0.5, 0.2]))
+    with pytest.raises(TypeError, match="integers"):
+        classes.log_prob(1.5)
+
+
+def test_the_entropy_of_a_normal_is_per_element():
+    each = 0.5 * math.log(2 * math.pi * math.e)
+    for normal in (Normal(np.zeros(3), np.zeros(())), Normal(np.zeros(3), 0.0), Normal(0.0, np.zeros(3))):
+        np.testing.assert_allclose(normal.entropy().numpy(), [each] * 3)
+    assert Normal(0.0, 0.0).entropy().item() == pytest.approx(each)
+    log_var = sg.tensor(np.zeros(()), requires_grad=True)
+    F.sum(Normal(np.zeros(3), log_var).entropy()).backward()
+    assert log_var.grad.item() == 1.5
+
+
+def test_integer_data_of_a_multivariate_normal():
+    p = MultivariateNormal(np.array([0, 0]), 2 * np.eye(2))
+    expected = scipy.stats.multivariate_normal.logpdf([1, 3], [0, 0], 4 * np.eye(2))
+    assert p.log_prob(np.array([1, 3])).item() == pytest.approx(expected)

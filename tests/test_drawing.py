@@ -137,6 +137,13 @@ def test_what_cannot_be_drawn(graph, tmp_path):
         draw_graph(y)
 
 
+@pytest.mark.parametrize("name", ["g.svg", "g.png"])
+def test_a_file_that_would_hold_something_else(graph, tmp_path, name):
+    with pytest.raises(ValueError, match="does not hold DOT"):
+        draw_graph(graph[0] if isinstance(graph, tuple) else graph, tmp_path / name, format="dot")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_it_is_part_of_the_public_face():
     assert sg.draw_graph is draw_graph
 

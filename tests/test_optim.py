@@ -419,3 +419,72 @@ def test_averages_may_live_in_a_second_model():
     np.testing.assert_array_equal(average.state_dict()["0"], saved)
     with pytest.raises(ValueError, match="expected shapes"):
         optim.ExponentialMovingAverage(first.parameters(), into=nn.Linear(4, 2).parameters())
+
+
+def test_a_momentum_that_comes_later_is_refused():
+    p = nn.Parameter(np.zeros(2, np.float32))
+    optimizer = optim.SGD([p], lr=1.0)
+    optimizer.momentum = 0.9
+    p.grad = sg.tensor(np.ones(2, np.float32))
+    with pytest.raises(ValueError, match="SGD: made without momentum"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: optim.AdamW(p, weight_decay=np.float64(0.1)),
+        lambda p: optim.RMSprop(p, alpha=np.float64(0.9), eps=np.float64(1e-8)),
+        lambda p: optim.SGD(p, weight_decay=np.float64(1e-4), momentum=np.float64(0.9)),
+        lambda p: optim.Adam(p, betas=np.array([0.5, 0.999])),
+    ],
+)
+def test_numpys_numbers_for_settings_resume_bit_for_bit(make):
+    rng = np.random.default_rng(0)
+    begin = rng.standard_normal(500).astype(np.float32)
+    gradients = rng.standard_normal((10, 500)).astype(np.float32)
+
+    def walk(break_at):
+        p = nn.Parameter(begin.copy())
+        optimizer = make([p])
+        for step, g in enumerate(gradients):
+            if step == break_at:
+                state, values = optimizer.state_dict(), p.data.copy()
+                p = nn.Parameter(values)
+                optimizer = make([p])
+                optimizer.load_state_dict(state)
+            p.grad = sg.tensor(g)
+            optimizer.step()
+        return p.numpy()
+
+    np.testing.assert_array_equal(walk(5), walk(None))
+
+
+def test_clipping_at_the_ends_of_float32():
+    for size in (1e20, 1e-30):
+        p = nn.Parameter(np.zeros(2, np.float32))
+        p.grad = sg.tensor(np.array([size, 0], np.float32))
+        assert optim.clip_grad_norm([p], 1.0) == pytest.approx(size, rel=1e-6)
+        assert p.grad.numpy()[0] == pytest.approx(min(size, 1.0), rel=1e-6)
+
+
+def test_one_array_as_the_gradient_of_two_is_scaled_once():
+    p, q = nn.Parameter(np.zeros(3, np.float32)), nn.Parameter(np.zeros(3, np.float32))
+    p.grad = q.grad = sg.tensor(np.full(3, 10, np.float32))
+    assert optim.clip_grad_norm([p, q], 1.0) == pytest.approx(np.sqrt(600))
+    for each in (p, q):
+        np.testing.assert_allclose(each.grad.numpy(), 10 / np.sqrt(600), rtol=1e-6)
+
+
+def test_averages_follow_the_second_models_arrays():
+    """Whether they lie otherwise in memory, or an optimizer has moved them."""
+    p = nn.Parameter(np.zeros((2, 3), np.float32))
+    into = nn.Parameter(np.ones((3, 2), np.float32).T)
+    average = optim.ExponentialMovingAverage([p], 0.5, into=[into])
+    np.testing.assert_array_equal(into.numpy(), 0)
+    p.data += 8
+    average.update()
+    np.testing.assert_array_equal(into.numpy(), 4)
+    optim.SGD([into])
+    average.update()
+    np.testing.assert_array_equal(into.numpy(), 6)

@@ -320,3 +320,79 @@ def test_what_is_cut_off_does_not_depend_on_how_much_there_is(rows):
     """For few numbers the zeros are a number, for many an array."""
     x = np.random.default_rng(0).standard_normal((rows, 50))
     np.testing.assert_array_equal(F.relu(x), np.where(x > 0, x, 0))
+
+
+# ------------------------------------------------------------------------------------------------------ what is there
+@pytest.mark.parametrize("index", [((0, 0), (1, 1)), ((0, 0, 1),), range(-2, 2), [0, 0, 1]])
+def test_what_is_read_twice_gets_its_gradient_twice(index):
+    """Nested tuples and ranges are integer arrays to NumPy."""
+    sg.gradcheck(lambda x: x[index], np.arange(6.0).reshape(2, 3))
+    x = sg.tensor(np.zeros((2, 3)), requires_grad=True)
+    sg.functional.sum(x[index]).backward()
+    expected = np.zeros((2, 3))
+    np.add.at(expected, index, 1)
+    np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+def test_take_with_a_tuple():
+    x = sg.tensor(np.zeros((2, 3)), requires_grad=True)
+    F.sum(F.take(x, (1, 1), 0)).backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[0, 0, 0], [2, 2, 2]])
+
+
+@pytest.mark.parametrize("axis", [2, -3, 7])
+def test_an_axis_that_is_not_there(axis):
+    x = np.ones((2, 3))
+    calls = {
+        "prod": lambda: F.prod(x, axis),
+        "take": lambda: F.take(x, np.array([0]), axis),
+        "gather": lambda: F.gather(x, axis, np.zeros((1, 1), int)),
+        "stack": lambda: F.stack([x, x], axis + 1 if axis > 0 else axis - 1),
+        "mean": lambda: F.mean(x, axis),
+    }
+    for name, call in calls.items():
+        with pytest.raises(ValueError, match=r"axis -?\d+ is out of bounds"):
+            pytest.fail(f"{name} gave {call()}")
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("f", [F.sum, F.mean, F.max, F.prod, F.softmax, F.logsumexp, F.norm])
+def test_a_single_number_has_an_axis(f, axis):
+    """As in NumPy."""
+    x = sg.tensor(np.array(3.0), requires_grad=True)
+    z = f(x, axis)
+    z.backward()
+    assert z.shape == x.grad.shape == ()
+    assert x.grad.item() == (0 if f is F.softmax else 1)
+    with pytest.raises(ValueError, match="axis 1 is out of bounds"):
+        f(x, 1)
+
+
+def test_too_few_axes_of_an_index_and_too_few_pairs_of_a_border():
+    x = np.ones((4, 3))
+    with pytest.raises(ValueError, match=r"gather: expected an index with 2 axes, as x \(4, 3\) has, got \(3,\)"):
+        F.gather(x, 1, np.array([2, 2, 2]))
+    for wrong in (((1, 1),), ((1, 1),) * 3):
+        with pytest.raises(ValueError, match=r"pad: expected a pair \(before, after\) for each axis of \(4, 3\)"):
+            F.pad(x, wrong)
+
+
+def test_integers_on_the_right_of_a_triangular_system():
+    factor = np.array([[2.0, 0], [0, 2]])
+    np.testing.assert_array_equal(F.solve_lower(factor, np.array([1, 2])), [0.5, 1])
+
+
+def test_half_precision_and_a_slope_of_nothing():
+    x = sg.tensor(np.array([0.5, -1], np.float16), requires_grad=True)
+    z = F.erf(x)
+    z.backward(np.ones(2, np.float16))
+    assert z.dtype == x.grad.dtype == np.float16
+    np.testing.assert_array_equal(F.leaky_relu(np.array([np.inf, 2, -3, -np.inf]), 0.0), [np.inf, 2, 0, 0])
+
+
+def test_nan_is_no_probability_outside_of_0_and_1():
+    """What it was made by is said elsewhere; a sigmoid would not mend it."""
+    assert np.isnan(F.binary_cross_entropy(np.array([0.5, np.nan]), np.array([0.0, 1.0])))
+    for wrong in (1.5, -0.5):
+        with pytest.raises(ValueError, match="must lie in"):
+            F.binary_cross_entropy(np.array([0.5, wrong]), np.array([0.0, 1.0]))

@@ -111,7 +111,8 @@ class Leaf(Node):
 class Tensor(Operators):
     """An array together with the node that produced it (None for a constant).
 
-    Made by `sg.tensor`. `data` is the array; writing into it is possible and invisible to any graph made before.
+    Made by `sg.tensor`. `data` is the array. Writing into it is possible, and is not noticed by graphs made before:
+    they are then differentiated with the new numbers.
     """
 
     __slots__ = ("__weakref__", "data", "node")
@@ -221,6 +222,8 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, device: st
         array = data[...].astype(dtype or data.dtype)  # [...] makes arrays of NumPy's scalars, astype copies
     else:
         try:
+            if (kind := np.asarray(data).dtype).kind not in "fiub":  # None would become NaN, "3.5" a number
+                raise TypeError(f"a tensor holds real numbers, got {kind}")
             array = np.array(data, dtype=dtype or np.float32)
         except (TypeError, ValueError) as error:
             raise TypeError(
@@ -391,9 +394,11 @@ def walk(root: Node, g: Any, create_graph: bool = False, targets: Set[Node] | No
         g = grads.pop(node)
         if isinstance(node, Leaf) if targets is None else node in targets:
             yield node, g
+        walked = False
         for parent, rule, kept in node.edges:
             if parent not in on_path:
                 continue
+            walked = True
             if create_graph:
                 kept = [Tensor(v, node) if need == "out" else v for v, need in zip(kept, rule.needs)]
             elif not rule.plain:
@@ -410,7 +415,9 @@ def walk(root: Node, g: Any, create_graph: bool = False, targets: Set[Node] | No
             else:
                 grads[parent] = grads[parent] + step
                 mine.add(parent)
-        if not create_graph and not isinstance(node, Leaf):
+            if _watching:
+                checks.refuse_non_finite(_raw(grads[parent]), f"the sum of what reaches {node.primitive}'s input made")
+        if walked and not create_graph:  # what is behind a target is still there
             node.edges = None
 
 

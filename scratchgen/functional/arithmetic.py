@@ -72,7 +72,7 @@ positive.vjp(x=lambda g: g)
 def power(x: Any, y: Any) -> Any:
     """z = xʸ.  Eq. 0.23 (derivations/00-autograd.md#eq-0-23)
 
-    0⁰ = 1. The derivative in x is 0 where y = 0, the derivative in y is 0 where x = 0 (the limit for y > 0).
+    0⁰ = 1. The derivative in x is 0 where y = 0, the derivative in y is 0 where x = 0 ≤ y (the limit for y > 0).
     A negative base has no derivative in y: it is NaN.
     """
     return x**y

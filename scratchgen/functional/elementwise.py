@@ -134,7 +134,7 @@ cos.vjp(x=lambda g, x: -g * sin(x))
 @primitive
 def erf(x: Any) -> Any:
     """z = (2/√π) ∫₀ˣ e^(−t²) dt.  Eq. 0.30 (derivations/00-autograd.md#eq-0-30)"""
-    return backend.special(x).erf(x)
+    return backend.special(x).erf(x).astype(x.dtype, copy=False)  # SciPy's of float16 is float64
 
 
 erf.vjp(x=lambda g, x: g * (2 / np.pi**0.5 * exp(-square(x))))
@@ -198,6 +198,8 @@ relu.vjp(x=lambda g, out: g * (out > 0))  # multiplying by a mask is ten times f
 @primitive
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """z = x where x > 0, a·x elsewhere.  Eq. 0.34 (derivations/00-autograd.md#eq-0-34). The slope at 0 is a."""
+    if negative_slope == 0:
+        return positive_part(x)  # 0·∞ is NaN
     return (np.maximum if negative_slope <= 1 else np.minimum)(x, negative_slope * x)
 
 

@@ -68,7 +68,7 @@ def binary_cross_entropy(p: Any, target: Any, reduction: str = "mean") -> Any:
     """
     target = _matching("binary_cross_entropy", p, target)
     value = p.data if isinstance(p, Tensor) else p
-    if value.size and not (backend.host_scalar(value.min()) >= 0 and backend.host_scalar(value.max()) <= 1):
+    if value.size and (backend.host_scalar(value.min()) < 0 or backend.host_scalar(value.max()) > 1):  # NaN stays NaN
         raise ValueError(
             "binary_cross_entropy: probabilities must lie in [0, 1]; apply a sigmoid, or pass the logits to "
             "binary_cross_entropy_with_logits"

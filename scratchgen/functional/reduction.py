@@ -12,7 +12,7 @@ import numpy as np
 
 from ..autograd import primitive
 from .elementwise import exp, square, where
-from .shape import broadcast_to, concatenate, flip, pad, reshape, transpose
+from .shape import broadcast_to, concatenate, flip, pad, place, reshape, transpose
 
 __all__ = ["cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "norm", "prod", "softmax", "sum", "var"]
 
@@ -20,7 +20,9 @@ __all__ = ["cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "norm", "
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
-    return tuple(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
+    several = axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(place(a, ndim or 1) for a in several)  # a single number has an axis 0, and −1, as in NumPy
+    return axes if ndim else ()
 
 
 def _kept(y: Any, shape: tuple[int, ...], axis: Any) -> Any:

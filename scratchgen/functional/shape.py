@@ -85,7 +85,7 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape joined along a new axis.  Eq. 0.53 (derivations/00-autograd.md#eq-0-53)"""
     if len({x.shape for x in xs}) > 1:
         raise ValueError(f"stack: expected arrays of one shape, got {', '.join(str(x.shape) for x in xs)}")
-    axis = axis % (xs[0].ndim + 1) if xs else axis
+    axis = place(axis, xs[0].ndim + 1) if xs else axis
     return concatenate([reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in xs], axis)
 
 
@@ -103,9 +103,17 @@ def split(x: Any, sections: Any, axis: int = 0) -> list[Any]:
     return [x[_along(axis, x.ndim, slice(a, b))] for a, b in itertools.pairwise(ends)]
 
 
+def place(axis: int, ndim: int) -> int:
+    """An axis counted from the front. Raises `AxisError` (an `IndexError` and a `ValueError`) where there is none."""
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    return axis % ndim
+
+
 def _along(axis: int, ndim: int, index: Any) -> tuple[Any, ...]:
     """The index that applies `index` to one axis and takes the others whole."""
-    return tuple(index if i == axis % ndim else slice(None) for i in range(ndim))
+    axis = place(axis, ndim)
+    return tuple(index if i == axis else slice(None) for i in range(ndim))
 
 
 @primitive
@@ -126,9 +134,11 @@ def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _reads_once(index: Any) -> bool:
-    """Whether no element can be read twice: true of slices, integers and boolean masks, not of integer arrays."""
+    """Whether no element can be read twice: true of slices, integers and boolean masks, not of integer arrays, nor of
+    what NumPy makes such arrays of."""
     parts = index if isinstance(index, tuple) else (index,)
-    return not any(isinstance(part, list) or (hasattr(part, "dtype") and part.dtype.kind in "iu") for part in parts)
+    several = (list, tuple, range)
+    return not any(isinstance(part, several) or (hasattr(part, "dtype") and part.dtype.kind in "iu") for part in parts)
 
 
 getitem.vjp(x=lambda g, index, x_shape: _scatter(g, index, x_shape))
@@ -146,12 +156,14 @@ def gather(x: Any, axis: int, index: Any) -> Any:
     """zᵢⱼ… = x at position indexᵢⱼ… along `axis`, the other axes as they are.
 
     Eq. 0.54 (derivations/00-autograd.md#eq-0-54). `index` has x's number of axes (NumPy: take_along_axis,
-    PyTorch: gather).
+    PyTorch: gather), else `ValueError` is raised.
     """
-    grid = []
+    if index.ndim != x.ndim:
+        raise ValueError(f"gather: expected an index with {x.ndim} axes, as x {x.shape} has, got {index.shape}")
+    axis, grid = place(axis, x.ndim), []
     for i, n in enumerate(index.shape):
         other = np.arange(n).reshape([-1 if j == i else 1 for j in range(index.ndim)])
-        grid.append(index if i == axis % x.ndim else backend.to_device(other, backend.device_of(index)))
+        grid.append(index if i == axis else backend.to_device(other, backend.device_of(index)))
     return x[tuple(grid)]
 
 
@@ -159,8 +171,10 @@ def gather(x: Any, axis: int, index: Any) -> Any:
 def pad(x: Any, pad_width: Any, value: float = 0.0) -> Any:
     """x with a border of `value`.  Eq. 0.55 (derivations/00-autograd.md#eq-0-55)
 
-    `pad_width` has a pair (before, after) for each axis, as in NumPy.
+    `pad_width` has a pair (before, after) for each axis; raises `ValueError` for fewer or more.
     """
+    if len(pad_width) != x.ndim:
+        raise ValueError(f"pad: expected a pair (before, after) for each axis of {x.shape}, got {pad_width}")
     return np.pad(x, pad_width, constant_values=value)
 
 

@@ -49,7 +49,8 @@ def solve_lower(factor: Any, b: Any) -> Any:
     (derivations/13-gaussian-kl.md#eq-13-14). factor (…, d, d), of which only the lower triangle is read, b (…, d);
     leading axes broadcast.
     """
-    y = np.zeros_like(b, shape=np.broadcast_shapes(b.shape, factor.shape[:-1]), order="C")
+    shape, dtype = np.broadcast_shapes(b.shape, factor.shape[:-1]), np.result_type(b, factor)
+    y = np.zeros_like(b, shape=shape, dtype=dtype, order="C")
     for j in range(b.shape[-1]):
         known = np.einsum("...k,...k->...", factor[..., j, :j], y[..., :j])
         y[..., j] = (b[..., j] - known) / factor[..., j, j]

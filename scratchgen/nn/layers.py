@@ -78,8 +78,8 @@ class Embedding(Module):
 class Dropout(Module):
     """In training, drop each element with probability p and scale the rest by 1 / (1 − p).
 
-    Eq. 0.77 (derivations/00-autograd.md#eq-0-77). The generator has to be given: its state belongs to the run, and is
-    saved with it. Raises `ValueError` unless 0 ≤ p < 1.
+    Eq. 0.77 (derivations/00-autograd.md#eq-0-77). The generator has to be given, and should be the run's own:
+    that of another is not saved, and a resumed run would not be the same. Raises `ValueError` unless 0 ≤ p < 1.
     """
 
     whole_minibatch = "draws from a generator of its own"

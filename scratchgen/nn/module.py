@@ -171,7 +171,7 @@ class Module:
         return self._replaced(lambda x: x.astype(dtype) if x.dtype.kind == "f" and x.dtype != dtype else x)
 
     def _replaced(self, change: Callable[[Any], Any]) -> Self:
-        for path, value, owner in list(self._state()):
+        for _, value, _ in list(self._state()):
             new = change(_raw(value))
             if new is _raw(value):
                 continue
@@ -181,7 +181,9 @@ class Module:
                 value.data = new
                 value.requires_grad = learnt
             else:
-                setattr(owner, path.rpartition(".")[2], new)
+                for _, part in self.named_modules():  # wherever the same array stands
+                    for name in [name for name, held in vars(part).items() if held is value]:
+                        setattr(part, name, new)
         return self
 
     def __repr__(self) -> str:

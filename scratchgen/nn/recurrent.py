@@ -283,7 +283,7 @@ class LSTM(Module):
         open_forget_gate(self.bias_ih_l0)
 
     def forward(self, x: Any, state: tuple[Any, Any] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        _expect("LSTM: x", x, 3, self.weight_ih_l0)
+        _expect("LSTM: x", x, 3, self.weight_ih_l0, self.batch_first)
         x = F.transpose(x, (2, 1, 0) if self.batch_first else (2, 0, 1))  # features first
         parts = _begin("LSTM", state, ("h", "c"), (1, x.shape[2]), self.weight_hh_l0)
         first = F.stack([F.transpose(part, (2, 0, 1)) for part in parts])
@@ -343,7 +343,7 @@ class GRU(Module):
         )
 
     def forward(self, x: Any, h: Any = None) -> tuple[Tensor, Tensor]:
-        _expect("GRU: x", x, 3, self.weight_ih_l0)
+        _expect("GRU: x", x, 3, self.weight_ih_l0, self.batch_first)
         x = F.transpose(x, (1, 0, 2)) if self.batch_first else x
         steps, n, _ = x.shape
         (first,) = _begin("GRU", None if h is None else (h,), ("h",), (1, n), self.weight_hh_l0)
@@ -397,7 +397,7 @@ def _begin(name: str, state: Any, parts: Sequence[str], shape: tuple[int, ...], 
     return list(state)
 
 
-def _expect(name: str, x: Any, axes: int, weight: Any) -> None:
-    if x.ndim != axes or x.shape[-1] != weight.shape[1] or 0 in x.shape[: axes - 2]:
+def _expect(name: str, x: Any, axes: int, weight: Any, time: int = 0) -> None:
+    if x.ndim != axes or x.shape[-1] != weight.shape[1] or (axes == 3 and not x.shape[time]):
         wanted = "(N, in)" if axes == 2 else "(T, N, in) or with batch_first (N, T, in), T ≥ 1,"
         raise ValueError(f"{name}: expected {wanted} with in = {weight.shape[1]}, got {x.shape}")

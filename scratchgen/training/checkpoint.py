@@ -28,11 +28,17 @@ class CheckpointError(Exception):
 
 
 def save(path: PathLike, parts: Parts, facts: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Write parts (`state_dict`s by name), JSON-able facts and the run's configuration to `path`, atomically."""
-    arrays = {f"{part}/{name}": value for part, state in parts.items() for name, value in state.items()}
+    """Write parts (`state_dict`s by name), JSON-able facts and the run's configuration to `path`, atomically.
+
+    Raises `ValueError` for what is no array of numbers: nothing is pickled.
+    """
+    arrays = {f"{part}/{name}": np.asarray(value) for part, state in parts.items() for name, value in state.items()}
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise ValueError(f"save: {name} is no array of numbers, but of dtype {array.dtype}")
     text = json.dumps({"format": FORMAT, "config": config, "facts": facts, "arrays": list(arrays)})
     with files.whole(path) as draft, open(draft, "wb") as file:
-        np.savez(file, allow_pickle=False, json=np.array(text), **arrays)
+        np.savez(file, **{"json": np.array(text), **arrays})  # type: ignore[arg-type]
 
 
 def load(path: PathLike, config: Mapping[str, Any]) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:

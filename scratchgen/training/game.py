@@ -40,6 +40,9 @@ class Players:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state_dict`; raises `ValueError` where one does not fit, and then nothing has changed."""
+        unknown = [key for key in state if key.partition(".")[0] not in vars(self)]
+        if unknown:
+            raise ValueError(f"Players.load_state_dict: unknown here: {', '.join(unknown)}")
         before = self.discriminator.state_dict()
         self.discriminator.load_state_dict(_part("discriminator", state))
         try:

@@ -11,6 +11,7 @@ changes on the way is in one object, the `Run`.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -53,7 +54,8 @@ class Run:
     def save(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
         """Write all of this to `path` (see `scratchgen.training.checkpoint`)."""
         parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best}
-        facts = {"epoch": self.epoch, "step": self.step, "history": self.history, "rng": self.rng.bit_generator.state}
+        rng = json.loads(json.dumps(self.rng.bit_generator.state, default=np.ndarray.tolist))  # some hold arrays
+        facts = {"epoch": self.epoch, "step": self.step, "history": self.history, "rng": rng}
         checkpoints.save(path, parts, facts, config)
 
     def restore(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
@@ -130,7 +132,7 @@ def train(
             run.history["train"].append(means.values())
             if validation is not None:
                 run.history["validation"].append(evaluate(run.model, loss, validation))
-            if run.losses[-1] == min(run.losses):
+            if run.losses[-1] == min((loss for loss in run.losses if not math.isnan(loss)), default=None):
                 run.best = run.model.state_dict()
             run.epoch += 1
             for callback in callbacks:
@@ -155,7 +157,8 @@ def evaluate(model: Module, loss: Loss, data: Sequence[np.ndarray], batch_size: 
 
 def descend(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers, optimizer: Any = None) -> Metrics:
     """One step downhill on one minibatch: `optimizer`, or else the run's, moves its own parameters, and no gradient of
-    others is computed. Nothing has moved where it stops at a NaN or infinity."""
+    others is computed. No weight has moved where it stops at a NaN or infinity, and `run.rng` is where it was; only
+    the running statistics of a batch norm have seen the minibatch."""
     optimizer = optimizer or run.optimizer
     before = run.rng.bit_generator.state
     with np.errstate(all="ignore"):  # a number that is not finite is looked for here, and not warned about there
@@ -163,7 +166,10 @@ def descend(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers, optimizer
         metrics = crew.backward(loss, batch, run.rng, optimizer.parameters)
         if not (math.isfinite(backend.host_scalar(metrics["loss"])) and _finite_gradients(optimizer.parameters)):
             run.rng.bit_generator.state = before
-            _stop(run, loss, batch)
+            try:
+                _stop(run, loss, batch)
+            finally:
+                run.rng.bit_generator.state = before
     optimizer.step()
     return metrics
 
@@ -189,7 +195,10 @@ def _stop(run: Run, loss: Loss, batch: Sequence[Any]) -> None:
             loss(*batch, run.rng)[0].backward()
     except FloatingPointError as error:
         raise FloatingPointError(f"{where}: {error}; {remedy}") from error
-    raise FloatingPointError(f"{where}: the gradients are finite, but too large to be squared; {remedy}")
+    raise FloatingPointError(
+        f"{where}: repeated, its gradients are finite: they are too large to be squared, or the loss draws from a "
+        f"generator of its own and was another one; {remedy}"
+    )
 
 
 class _Means:
@@ -202,6 +211,7 @@ class _Means:
 
     def add(self, metrics: Metrics, examples: int) -> None:
         for name, value in metrics.items():
+            value = value.astype(np.float64) if hasattr(value, "astype") else value
             self.sums[name] = self.sums.get(name, 0.0) + value * examples
             self.counts[name] = self.counts.get(name, 0) + examples
 

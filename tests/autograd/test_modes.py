@@ -85,3 +85,11 @@ def test_anomaly_lets_healthy_numbers_pass(x):
     with sg.detect_anomaly(), sg.detect_anomaly():
         F.sum(F.tanh(x)).backward()
     assert np.isfinite(x.grad.numpy()).all()
+
+
+def test_the_sum_of_two_finite_gradients_is_watched_too():
+    x = sg.tensor(np.ones(1, np.float32), requires_grad=True)
+    with np.errstate(over="ignore"), sg.detect_anomaly():
+        y = F.concatenate([x * 3e38, x * 3e38])
+        with pytest.raises(FloatingPointError, match="the sum of what reaches"):
+            y.backward(np.ones(2, np.float32))

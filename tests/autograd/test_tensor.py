@@ -272,3 +272,9 @@ def test_one_process_holds_both_devices():
     F.sum(F.tanh(far) * far).backward()
     np.testing.assert_array_equal(near.grad.numpy(), far.grad.numpy())
     assert (near.grad.device, far.grad.device) == ("cpu", "strict")
+
+
+@pytest.mark.parametrize("data", [None, "3.5", ["1", None], [1.0, None], b"3", {}])
+def test_what_is_no_number_is_no_tensor(data):
+    with pytest.raises(TypeError):
+        sg.tensor(data)

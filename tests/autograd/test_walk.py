@@ -386,3 +386,14 @@ def test_threads_differentiate_side_by_side():
         thread.join()
     assert len(answers) == 4
     assert max(answers.values()) < 1e-12
+
+
+def test_grad_leaves_what_lies_behind_its_inputs():
+    """It walks only where the inputs are, and frees nothing else."""
+    x = sg.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    h = x * x
+    g = sg.grad(F.sum(h * h), h)
+    h.backward(g)
+    np.testing.assert_array_equal(x.grad.numpy(), [4, 32])
+    with pytest.raises(RuntimeError, match="freed"):
+        h.backward(g)

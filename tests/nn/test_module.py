@@ -240,3 +240,19 @@ def test_module_list(rng):
         layers.append(3)
     with pytest.raises(IndexError):
         layers[4]
+
+
+def test_a_buffer_with_two_names_stays_one():
+    class Twice(nn.Module):
+        def __init__(self):
+            self.a = np.ones(2, np.float32)
+            self.b = self.a
+            self.part = nn.Linear(1, 1)
+            self.part.c = self.a
+
+    module = Twice()
+    names = [*module.state_dict()]
+    module.astype(np.float64)
+    assert module.a is module.b is module.part.c
+    assert module.a.dtype == np.float64
+    assert [*module.state_dict()] == names

@@ -379,3 +379,14 @@ def test_a_wrong_step_back_is_noticed(wrong, rng, monkeypatch):
         sg.gradcheck(recurrent.lstm_step, rng.standard_normal((3, 8)), rng.standard_normal((3, 2)))
     with pytest.raises(sg.autograd.GradcheckError):
         sg.gradcheck(recurrent.lstm, *sequence(rng, (0,)))
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_no_sequences_and_no_steps(kind, rng):
+    """None at all is fine in either layout; sequences without a step are not."""
+    for batch_first in (False, True):
+        layer = kind(3, 4, batch_first, rng=rng)
+        none, empty = ((0, 5, 3), (5, 0, 3)) if batch_first else ((5, 0, 3), (0, 5, 3))
+        assert layer(np.zeros(none, np.float32))[0].shape == (*none[:2], 4)
+        with pytest.raises(ValueError, match="T ≥ 1"):
+            layer(np.zeros(empty, np.float32))

@@ -399,3 +399,10 @@ def wait_in_third_epoch(run):
 if __name__ == "__main__":
     path, epochs, *mode = sys.argv[1:]
     print(json.dumps(learned(killed(path, int(epochs), "resume" in mode, [] if mode else [wait_in_third_epoch]))))
+
+
+def test_a_state_of_a_third_player_is_unknown():
+    p, q = (nn.Parameter(np.zeros(1, np.float32)) for _ in "ab")
+    players = Players(optim.Adam([p]), optim.Adam([q]))
+    with pytest.raises(ValueError, match=r"Players.load_state_dict: unknown here: critic\.lr"):
+        players.load_state_dict({**players.state_dict(), "critic.lr": 1.0})

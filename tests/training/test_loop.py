@@ -215,3 +215,60 @@ def test_progress_is_silent_when_piped(rng, data, capfd):
     run = make_run(rng)
     training.train(run, run.model.loss, data, epochs=1)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_validation_loss_that_is_nan_once_does_not_hide_the_best(rng, data):
+    run = make_run(rng)
+    values = iter([np.nan, 3.0, 2.0, 2.5])
+    best = []
+
+    def loss(x, y, rng):
+        value, metrics = run.model.loss(x, y, rng)
+        return (value, metrics) if run.model.training else (sg.tensor(next(values)), metrics)
+
+    watch = [lambda run: best.append({name: value.copy() for name, value in run.best.items()})]
+    training.train(run, loss, data, epochs=4, batch_size=40, validation=data, callbacks=watch)
+    assert best[0] == {}
+    assert all(np.array_equal(best[2][name], run.best[name]) for name in run.best)
+    assert not np.array_equal(best[1]["layer.weight"], best[2]["layer.weight"])
+
+
+def test_where_it_stops_the_generator_is_where_it_was(rng, data):
+    run = make_run(rng)
+    run.step, before = 0, run.rng.bit_generator.state
+
+    def loss(x, y, rng):
+        rng.random(5)
+        return F.log(-F.square(run.model.loss(x, y, rng)[0])), {}
+
+    with pytest.raises(FloatingPointError, match="log made NaN"):
+        training.descend(run, loss, data, loop.Workers(1, run.model))
+    assert run.rng.bit_generator.state == before
+
+
+def test_a_loss_that_draws_by_itself_is_not_called_too_large(rng, data):
+    """Repeated, it is another loss, and may be finite."""
+    run, own = make_run(rng), iter([np.inf, 1.0])
+    with pytest.raises(FloatingPointError, match="or the loss draws from a generator of its own"):
+        training.train(run, lambda x, y, rng: (run.model.loss(x, y, rng)[0] * next(own), {}), data, epochs=1)
+
+
+def test_many_small_numbers_are_added_up_in_double_precision():
+    means = loop._Means()
+    for _ in range(60_000):
+        means.add({"loss": np.asarray(np.float32(0.1))}, 1)
+    assert means.values()["loss"] == pytest.approx(np.float32(0.1), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
+def test_every_kind_of_generator_resumes(kind, data, tmp_path):
+    def make():
+        model = Line(np.random.default_rng(0))
+        return training.Run(model, optim.Adam(model.parameters()), np.random.Generator(kind(3)))
+
+    whole, first, second = make(), make(), make()
+    training.train(whole, whole.model.loss, data, epochs=4, batch_size=16)
+    path = tmp_path / "run.npz"
+    training.train(first, first.model.loss, data, epochs=2, batch_size=16, checkpoint=path)
+    training.train(second, second.model.loss, data, epochs=4, batch_size=16, checkpoint=path, resume=True)
+    np.testing.assert_array_equal(second.model.layer.weight.data, whole.model.layer.weight.data)
