@@ -1,6 +1,6 @@
 """Posterior collapse (사후 분포 붕괴): latent dimensions that the decoder does without, and what brings them back.
 
-python -m demos.collapse
+python -m demos.collapse      about ten minutes on 2 free cores
 
 Where KL(q(z|x) ‖ p(z)) costs more than z is worth, the encoder answers with the prior and z says nothing of x
 (Bowman et al. 2015, arXiv:1511.06349). Two causes, a KL that is weighed too much and a decoder that needs no z, because
