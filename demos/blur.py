@@ -1,6 +1,6 @@
 """Why a VAE's images are blurred (흐림): its prior, or its decoder? (S4, lines 368–374; erratum E16, claim C-BLUR.)
 
-python -m demos.blur      changes the one and the other, and measures sharpness; about 2 minutes on 2 free cores
+python -m demos.blur      changes the one and the other, and measures sharpness; about 5 minutes on 2 free cores
 
 S4 says that images are blurred because z is assumed to be Gaussian. So take better priors, up to the best that there
 is, and keep the decoder; then keep z as Gaussian as it was and change the decoder. See derivations/33-blur.md.
