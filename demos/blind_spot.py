@@ -242,7 +242,7 @@ def show_digits(config: Config) -> tuple[Path, list[str]]:
     nats = {name: [run[name] for run in runs] for name in runs[0]}
     costs = differences(nats)
     test, cost = "test NLL (nats per image)", "the blind network is worse by (nats per image)"
-    panels = {test: {name.replace(", ", ",\n"): values for name, values in nats.items()}, cost: costs}
+    panels = {test: {name.replace(" ", "\n"): values for name, values in nats.items()}, cost: costs}
     title = f"digits, {DIGIT_SIDE}×{DIGIT_SIDE}; {config.runs} runs of {config.epochs} epochs, seed {config.seed}"
     path = plotting.save(plotting.dots(panels, title, {cost: (0.0, "no difference")}), config.folder() / "digits.png")
     sizes = {name: make(None).live_parameters for name, (_, make) in contestants(config).items()}
