@@ -77,7 +77,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, rng: np.random.Generator | No
     for role, x in kept.items():
         if not np.array_equal(x.numpy(), before[role]):
             raise GradcheckError(f"{name}: the forward or the backward wrote into {role}")
-    _check_form(name, checked, found, kept)
+    _check_form(name, checked, found)
 
     v = np.concatenate([seed.numpy().ravel() for seed in seeds])
     for role, x in checked.items():
@@ -157,7 +157,7 @@ def _gradients(outputs: Any, seeds: Any, nodes: list[Any], create_graph: bool = 
     return {node: +g for node, g in walk(y.node, v if create_graph else v.data, create_graph, set(nodes))}
 
 
-def _check_form(name: str, checked: dict[str, Tensor], found: dict[Node, Any], kept: dict[str, Tensor]) -> None:
+def _check_form(name: str, checked: dict[str, Tensor], found: dict[Node, Any]) -> None:
     """Shape and dtype of each gradient."""
     for role, x in checked.items():
         g = found.get(x.node)  # type: ignore[arg-type]
