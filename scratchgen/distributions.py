@@ -121,11 +121,8 @@ class Normal:
     def log_prob(self, x: Any) -> Tensor:
         """ln p(x) = −½ (ln 2π + ln σ² + (x − μ)²/σ²).  Eq. 13.1 (derivations/13-gaussian-kl.md#eq-13-1), and as a
         decoder's Eq. 15.3 (derivations/15-decoders.md#eq-15-3)"""
-        if isinstance(self.mean, Tensor):
-            away = F.square(_number_or_tensor(x) - self.mean)
-        else:
-            away = F.square(_tensor(x) - self.mean)
-        return -0.5 * (math.log(2 * math.pi) + self.log_var + away * _exp(-self.log_var))
+        x = _number_or_tensor(x) if isinstance(self.mean, Tensor) else _tensor(x)
+        return -0.5 * (math.log(2 * math.pi) + self.log_var + F.square(x - self.mean) * _exp(-self.log_var))
 
     def rsample(self, rng: Any = None, n: Shape = (), noise: Any = None) -> Tensor:
         """z = μ + σ ∘ ε, ε ~ N(0, 1): the reparameterisation (재매개변수화).

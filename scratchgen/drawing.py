@@ -48,7 +48,7 @@ def draw_graph(
     if ending not in ("svg", "dot", "png") or format not in ("svg", "dot"):
         raise ValueError(f"draw_graph: expected svg, dot or (as a file) png, got {ending!r} and format={format!r}")
     if format == "dot" and ending != "dot":
-        raise ValueError(f"draw_graph: a file {os.fspath(path)!r} does not hold DOT; end it in .dot, or leave format")  # type: ignore[arg-type]
+        raise ValueError(f"draw_graph: a .{ending} file does not hold DOT; end its name in .dot, or leave format")
     try:
         nodes = reachable(y.node)
     except RuntimeError as error:

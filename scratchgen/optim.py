@@ -38,7 +38,8 @@ class Optimizer:
 
     A subclass says in `update` what happens to one chunk. Its settings are its attributes that are plain numbers, and
     are saved with the state. `lr` and weight decay may be changed between steps, and SGD's momentum where there is one;
-    what else there is, moments were made with. A parameter without gradient is skipped, and its t does not advance.
+    the others have to stay, the moments were made with them. A parameter without gradient is skipped, and its t does
+    not advance.
 
     Since gradients have a fixed place, `parameter.grad` is overwritten by the next backward pass after `zero_grad`:
     take a copy to keep it. Two optimizers may share parameters; each step is right, and costs one copy more.
@@ -284,21 +285,16 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     Raises `FloatingPointError` if the norm is not finite. Source: R. Pascanu, T. Mikolov, Y. Bengio, *On the
     difficulty of training recurrent neural networks*, ICML 2013.
     """
-    grads = [(p, p.grad.data) for p in _unique(parameters) if p.grad is not None]
+    grads = [p.grad.data for p in _unique(parameters) if p.grad is not None]
     if not grads:
         return 0.0
-    squares = [np.sum(np.square(g, dtype=np.float64)) for _, g in grads]
+    squares = [np.sum(np.square(g, dtype=np.float64)) for g in grads]
     norm = math.sqrt(backend.host_scalar(functools.reduce(np.add, squares)))
     if not math.isfinite(norm):
         raise FloatingPointError(f"clip_grad_norm: the gradient's norm is {norm}; sg.detect_anomaly() finds its origin")
     if norm > max_norm:
-        scaled: dict[int, Tensor] = {}  # an array that two parameters have for their gradient is scaled once
-        for p, g in grads:
-            if id(g) not in scaled:
-                array = g
-                array *= max_norm / norm
-                scaled[id(g)] = Tensor(array)  # the same array, or a new scalar: NumPy's cannot be written to
-            p.grad = scaled[id(g)]
+        for g in {id(g): g for g in grads}.values():  # an array that is the gradient of two is scaled once
+            np.multiply(g, max_norm / norm, out=g)
     return norm
 
 

@@ -222,9 +222,10 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, device: st
         array = data[...].astype(dtype or data.dtype)  # [...] makes arrays of NumPy's scalars, astype copies
     else:
         try:
-            if (kind := np.asarray(data).dtype).kind not in "fiub":  # None would become NaN, "3.5" a number
-                raise TypeError(f"a tensor holds real numbers, got {kind}")
-            array = np.array(data, dtype=dtype or np.float32)
+            array = np.asarray(data)
+            if array.dtype.kind not in "fiub":  # None would become NaN, "3.5" a number
+                raise TypeError(f"a tensor holds real numbers, got dtype {array.dtype}")
+            array = array.astype(dtype or np.float32)
         except (TypeError, ValueError) as error:
             raise TypeError(
                 f"cannot make a tensor of {type(data).__name__}: {error} (F.stack joins tensors)"

@@ -283,7 +283,7 @@ class LSTM(Module):
         open_forget_gate(self.bias_ih_l0)
 
     def forward(self, x: Any, state: tuple[Any, Any] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        _expect("LSTM: x", x, 3, self.weight_ih_l0, self.batch_first)
+        _expect("LSTM: x", x, 3, self.weight_ih_l0, time=int(self.batch_first))
         x = F.transpose(x, (2, 1, 0) if self.batch_first else (2, 0, 1))  # features first
         parts = _begin("LSTM", state, ("h", "c"), (1, x.shape[2]), self.weight_hh_l0)
         first = F.stack([F.transpose(part, (2, 0, 1)) for part in parts])
@@ -343,7 +343,7 @@ class GRU(Module):
         )
 
     def forward(self, x: Any, h: Any = None) -> tuple[Tensor, Tensor]:
-        _expect("GRU: x", x, 3, self.weight_ih_l0, self.batch_first)
+        _expect("GRU: x", x, 3, self.weight_ih_l0, time=int(self.batch_first))
         x = F.transpose(x, (1, 0, 2)) if self.batch_first else x
         steps, n, _ = x.shape
         (first,) = _begin("GRU", None if h is None else (h,), ("h",), (1, n), self.weight_hh_l0)
