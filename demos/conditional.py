@@ -34,7 +34,7 @@ from scratchgen.models.latent.semi_supervised import UNKNOWN, repeat_labelled
 
 from . import weights
 from .autoencoder import Judge
-from .few_labels import balanced
+from .few_labels import balanced, percent_wrong
 from .options import Images, Options, interval, load_images, start, tell, to
 
 LATENT = 16  # numbers in z; beside the 64 of S0's listing the ten of the class are hardly heard at first
@@ -321,7 +321,7 @@ def from_few_labels(config: Config, epochs: int, images: Images) -> tuple[dict[s
         with no_grad():
             answers = (alone(test).numpy().argmax(1), backend.to_host(game.predict(test)))
         for name, predicted in zip(wrong, answers):
-            wrong[name].append(100 * float((predicted != images.test[1]).mean()))
+            wrong[name].append(percent_wrong(predicted, images.test[1]))
     return wrong, facts
 
 

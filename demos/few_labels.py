@@ -244,6 +244,11 @@ def balanced(labels: np.ndarray, n: int, rng: Any) -> np.ndarray:
     return np.concatenate([rng.choice(np.flatnonzero(labels == c), n // 10, replace=False) for c in range(10)])
 
 
+def percent_wrong(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """The share of wrong answers in %."""
+    return 100 * float((predicted != truth).mean())
+
+
 def errors(config: Config, images: Images, sizes: list[int], draws: int) -> dict[str, dict[int, list[float]]]:
     """The share of wrong test answers in %, for each method, each number of labels, and each draw of them."""
     x, labels = (array[: config.images] for array in images.train)
@@ -256,7 +261,7 @@ def errors(config: Config, images: Images, sizes: list[int], draws: int) -> dict
     found: dict[str, dict[int, list[float]]] = {}
 
     def note(method: str, n: int, predicted: np.ndarray) -> None:
-        found.setdefault(method, {}).setdefault(n, []).append(100 * float((predicted != truth).mean()))
+        found.setdefault(method, {}).setdefault(n, []).append(percent_wrong(predicted, truth))
 
     for n in sizes:
         for draw in range(draws):

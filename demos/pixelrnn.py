@@ -124,8 +124,13 @@ def main(config: Config) -> None:
         "  of every minibatch, from the median of five; drawing: all three remember what they have computed."
     )
     for name in ("Row LSTM", "Diagonal BiLSTM"):
-        gain = losses["PixelCNN"] - losses[name]
-        print(f"{name} − PixelCNN: {-gain.mean():+.2f} ± {error(gain):.2f} nats per image, over the same images")
+        print(f"{name} − PixelCNN: {apart(losses[name], losses['PixelCNN'])} nats per image, over the same images")
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> str:
+    """one − other, image by image: the mean and its standard error."""
+    difference = one - other
+    return f"{difference.mean():+.2f} ± {error(difference):.2f}"
 
 
 def error(x: np.ndarray) -> float:

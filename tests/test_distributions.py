@@ -250,6 +250,17 @@ def test_one_seed_gives_the_same_samples_on_every_device(family, device):
     np.testing.assert_allclose(here, there, rtol=1e-12)
 
 
+def test_parameters_that_broadcast_share_no_noise(rng):
+    for q, shape in (
+        (Normal(np.zeros(()), np.zeros(5)), (5,)),
+        (Normal(np.zeros((4, 1)), np.zeros(3)), (4, 3)),
+        (MultivariateNormal(np.zeros(3), factors(rng, 4)), (4, 3)),
+    ):
+        x = q.sample(rng).numpy()
+        assert x.shape == shape
+        assert len(np.unique(x)) == x.size
+
+
 def test_the_standard_normal_needs_no_arrays(rng):
     prior = Normal(0.0, 0.0)
     z = prior.sample(rng, (4, 2))

@@ -1,5 +1,6 @@
 """Optimizers against their formulas as the papers print them, written once more here in plain float64 NumPy."""
 
+import copy
 import math
 
 import numpy as np
@@ -282,6 +283,7 @@ def test_resume_bit_for_bit(kind, formula, settings, dtype, device, rng, tmp_pat
     run(whole, optimizer, grads[3:])
 
     resumed, optimizer = fresh()
+    vars(optimizer).update(dict.fromkeys(optimizer._settings(), 0.5))  # it may have been made with others
     for p, value in zip(resumed, middle):
         p.data[...] = backend.to_device(value, device)
     with np.load(tmp_path / "state.npz") as state:
@@ -296,6 +298,17 @@ def test_state_is_numbers_and_host_arrays(device, rng):
     state = optim.Adam(make(rng, device), lr=1).state_dict()
     assert state["lr"] == 1
     assert all(isinstance(value, (int, float, np.ndarray)) for value in state.values())
+
+
+def test_a_state_does_not_change_afterwards(rng):
+    parameters = make(rng)
+    optimizer, average = optim.Adam(parameters), optim.ExponentialMovingAverage(parameters)
+    states = optimizer.state_dict(), average.state_dict()
+    before = copy.deepcopy(states)
+    give(parameters, [rng.standard_normal(s) for s in SHAPES])
+    optimizer.step()
+    average.update()
+    np.testing.assert_equal(states, before)
 
 
 def test_load_state_dict_reports_every_difference_and_changes_nothing(rng):
@@ -357,7 +370,8 @@ def test_schedules():
 
 
 # ------------------------------------------------------------------------------------------------- averages
-def test_exponential_moving_average(device, rng):
+def test_exponential_moving_average(device, rng, monkeypatch):
+    monkeypatch.setattr(optim, "CHUNK", 7)
     parameters = make(rng, device, np.float32)
     optimizer = optim.SGD(parameters, lr=0.1)
     average = optim.ExponentialMovingAverage(parameters, decay=0.8)

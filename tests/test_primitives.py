@@ -241,6 +241,23 @@ def test_far_out(f, values, slopes, dtype):
     np.testing.assert_allclose(gradient, slopes, rtol=1e-6)
 
 
+@pytest.mark.equation("0.25", "0.26", "0.32", "0.33", "0.34", "0.71")
+@pytest.mark.parametrize(
+    ("f", "at", "value"),
+    [
+        (F.expm1, 1e-12, 1e-12),
+        (F.log1p, 1e-12, 1e-12),
+        (F.elu, -1e-12, -1e-12),
+        (F.sigmoid, -30.0, np.exp(-30)),
+        (F.softplus, -30.0, np.exp(-30)),
+        (F.logsigmoid, 30.0, -np.exp(-30)),
+        (lambda x: F.binary_cross_entropy_with_logits(x, 1.0), 30.0, np.exp(-30)),
+    ],
+)
+def test_small_values_keep_their_digits(f, at, value):
+    np.testing.assert_allclose(f(np.array([at])), value, rtol=1e-12)
+
+
 @pytest.mark.equation("0.44")
 def test_logsumexp_far_out():
     for top in (1e4, -1e4):
@@ -323,7 +340,9 @@ def test_what_is_cut_off_does_not_depend_on_how_much_there_is(rows):
 
 
 # ------------------------------------------------------------------------------------------------------ what is there
-@pytest.mark.parametrize("index", [((0, 0), (1, 1)), ((0, 0, 1),), range(-2, 2), [0, 0, 1]])
+@pytest.mark.parametrize(
+    "index", [((0, 0), (1, 1)), ((0, 0, 1),), range(-2, 2), [0, 0, 1], np.array([0, 0, 1], np.uint8)]
+)
 def test_what_is_read_twice_gets_its_gradient_twice(index):
     """Nested tuples and ranges are integer arrays to NumPy."""
     sg.gradcheck(lambda x: x[index], np.arange(6.0).reshape(2, 3))
@@ -373,7 +392,7 @@ def test_too_few_axes_of_an_index_and_too_few_pairs_of_a_border():
     with pytest.raises(ValueError, match=r"gather: expected an index with 2 axes, as x \(4, 3\) has, got \(3,\)"):
         F.gather(x, 1, np.array([2, 2, 2]))
     for wrong in (((1, 1),), ((1, 1),) * 3):
-        with pytest.raises(ValueError, match=r"pad: expected a pair \(before, after\) for each axis of \(4, 3\)"):
+        with pytest.raises(ValueError, match=r"^pad: expected a pair \(before, after\) for each axis of \(4, 3\)"):
             F.pad(x, wrong)
 
 
@@ -388,6 +407,21 @@ def test_half_precision_and_a_slope_of_nothing():
     z.backward(np.ones(2, np.float16))
     assert z.dtype == x.grad.dtype == np.float16
     np.testing.assert_array_equal(F.leaky_relu(np.array([np.inf, 2, -3, -np.inf]), 0.0), [np.inf, 2, 0, 0])
+
+
+def test_a_leaky_slope_may_be_steep():
+    np.testing.assert_array_equal(F.leaky_relu(np.array([-2.0, 3.0]), 1.7), [-3.4, 3.0])
+
+
+def test_without_bounds_clip_copies():
+    x = np.ones(3)
+    assert not np.shares_memory(F.clip(x), x)
+
+
+def test_at_the_bounds_the_gradient_of_a_target_is_a_hundred():
+    target = sg.tensor(np.array([0.5, 0.5]), requires_grad=True)
+    F.binary_cross_entropy(np.array([0.0, 1.0]), target, "sum").backward()
+    np.testing.assert_array_equal(target.grad.numpy(), [100, -100])
 
 
 def test_nan_is_no_probability_outside_of_0_and_1():

@@ -77,7 +77,6 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, rng: np.random.Generator | No
     for role, x in kept.items():
         if not np.array_equal(x.numpy(), before[role]):
             raise GradcheckError(f"{name}: the forward or the backward wrote into {role}")
-    _check_form(name, checked, found)
 
     v = np.concatenate([seed.numpy().ravel() for seed in seeds])
     for role, x in checked.items():
@@ -155,16 +154,6 @@ def _gradients(outputs: Any, seeds: Any, nodes: list[Any], create_graph: bool = 
         y = sum(F.sum(y * v) for y, v in pairs)
         v = Tensor(np.ones_like(y.data))
     return {node: +g for node, g in walk(y.node, v if create_graph else v.data, create_graph, set(nodes))}
-
-
-def _check_form(name: str, checked: dict[str, Tensor], found: dict[Node, Any]) -> None:
-    """Shape and dtype of each gradient."""
-    for role, x in checked.items():
-        g = found.get(x.node)  # type: ignore[arg-type]
-        if g is None:
-            continue
-        if g.shape != x.shape or g.dtype != x.dtype:
-            raise GradcheckError(f"{name}: the gradient for {role} is {g.dtype}{g.shape}, expected {x.dtype}{x.shape}")
 
 
 def _same(first: dict[str, np.ndarray], second: tuple[Tensor, ...], name: str) -> None:

@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     exercises = commands.add_parser("exercises", help="functions of the course to write, with their contracts")
     which = exercises.add_mutually_exclusive_group()
     which.add_argument("--list", action="store_true", help="all of them (the default)")
-    which.add_argument("--contract", metavar="NAME", help="what one of them asks for")
+    which.add_argument("--contract", metavar="NAMES", help="what they ask for, for names with commas between them")
     which.add_argument("--skeleton", metavar="NAMES", help="Python to fill in, for names with commas between them")
     exercises.set_defaults(run=_exercises)
 
@@ -123,7 +123,7 @@ def _exercises(options: argparse.Namespace) -> int:
     if options.skeleton:
         print("import numpy as np\n\n\n" + "\n\n\n".join(skeleton(EXERCISES[name]) for name in asked))
     elif options.contract:
-        print(contract(EXERCISES[options.contract]))
+        print("\n\n".join(contract(EXERCISES[name]) for name in asked))
     else:
         for exercise in EXERCISES.values():
             print(f"{exercise.name:32}{', '.join(task.name for task in exercise.tasks)}")
@@ -132,21 +132,30 @@ def _exercises(options: argparse.Namespace) -> int:
 
 def contract(exercise: Exercise) -> str:
     """What is asked for."""
-    equations = ", ".join(f"Eq. {number}" for number in exercise.equations)
-    lines = [exercise.contract, f"{equations} (derivations/{exercise.page})"]
+    lines = [exercise.contract, _sources(exercise)]
     return "\n".join([*lines, *(f"{_signature(task)} → {', '.join(task.returns)}" for task in exercise.tasks)])
 
 
 def skeleton(exercise: Exercise) -> str:
     """Python to fill in."""
-    equations = ", ".join(f"Eq. {number}" for number in exercise.equations)
-    where = f"{equations} (derivations/{exercise.page})"
     functions = [
         f'def {_signature(task)}:\n    """{_wrapped(_backward(task) if task.is_backward else exercise.contract)}\n\n'
-        f'    {where}\n    """\n    raise NotImplementedError  # return {", ".join(task.returns)}'
+        f'    {_wrapped(_sources(exercise))}\n    """\n'
+        f"    raise NotImplementedError  # return {', '.join(task.returns)}"
         for task in exercise.tasks
     ]
     return "\n\n\n".join(functions)
+
+
+PAGES = {page[:2]: page for page in ("12-elbo.md", *(exercise.page for exercise in EXERCISES.values()))}
+
+
+def _sources(exercise: Exercise) -> str:
+    """The equations of each page that it draws on: "Eq. 15.1, Eq. 15.2 (derivations/15-decoders.md)"."""
+    by_page: dict[str, list[str]] = {}
+    for number in exercise.equations:
+        by_page.setdefault(PAGES[number.partition(".")[0].zfill(2)], []).append(f"Eq. {number}")
+    return ", ".join(f"{', '.join(equations)} (derivations/{page})" for page, equations in by_page.items())
 
 
 def _wrapped(text: str) -> str:

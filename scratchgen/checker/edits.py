@@ -312,7 +312,7 @@ def _changes(node: Any, names: Sequence[str], wraps: Sequence[str]) -> Iterator[
     elif isinstance(node, ast.Call):
         yield from _of_call(node)
     elif isinstance(node, ast.Name):
-        yield from (_instead(3, other, node) for other in names if other != whole)
+        yield from (_instead(3, other, node) for other in (*names, *("0", "1") * bool(wraps)) if other != whole)
     if isinstance(node, (ast.Name, ast.Call, ast.Subscript)) and "real" not in whole:
         yield from (_instead(4, wrap.format(whole, whole), node) for wrap in wraps)
 

@@ -72,8 +72,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A cause, and how much it accounts for: `numbers` of the arrays `covers`. `facts` fill in the sentence that
-    `scratchgen.checker.messages` has for the `code`. One that is only `located` says where, not why."""
+    """A cause, and how much it accounts for: `numbers` of the arrays `covers` in all trials, 0 where it was found in
+    another way than by comparing numbers. `facts` fill in the sentence that `scratchgen.checker.messages` has for the
+    `code`. One that is only `located` says where, not why."""
 
     code: str
     covers: tuple[str, ...]
@@ -149,8 +150,8 @@ def vocabulary(trials: Sequence[Trial], exercise: Exercise) -> Iterator[tuple[st
     triples = {f"{a}·{b}·{c}": sizes[a] * sizes[b] * sizes[c] for a, b, c in itertools.combinations(sizes, 3)}
     several = {**sizes, **scalars, **products, **triples}
     with np.errstate(all="ignore"):
-        inverse = {f"1/({n})" if "·" in n else f"1/{n}": 1 / v for n, v in several.items()}
-        twice = {f"2·{n}": 2 * v for n, v in several.items()} | {f"2/{n}": 2 / v for n, v in several.items()}
+        inverse = {f"1/{_whole(n)}": 1 / v for n, v in several.items()}
+        twice = {f"2·{n}": 2 * v for n, v in several.items()} | {f"2/{_whole(n)}": 2 / v for n, v in several.items()}
         halves = {f"{n}/2": v / 2 for n, v in several.items()} | {f"1/(2·{n})": 0.5 / v for n, v in several.items()}
         quotients = {f"{a}/{b}": sizes[a] / sizes[b] for a, b in itertools.permutations(sizes, 2)}
         one_less = {f"({n}−1)/{n}": (v - 1) / v for n, v in sizes.items()}
@@ -161,12 +162,18 @@ def vocabulary(trials: Sequence[Trial], exercise: Exercise) -> Iterator[tuple[st
         rest |= {f"(1−{n})²": (1 - v) ** 2 for n, v in scalars.items()}
         rest |= {f"√(1−{n})": (1 - v) ** 0.5 for n, v in scalars.items()}
         rest |= {f"1/√(1−{n})": (1 - v) ** -0.5 for n, v in scalars.items()}
-        powers = {f"{n}²": v**2 for n, v in scalars.items()} | {f"√{n}": v**0.5 for n, v in several.items()}
-        powers |= {f"1/{n}²": v**-2.0 for n, v in scalars.items()} | {f"1/√{n}": v**-0.5 for n, v in several.items()}
-    for group in (plain, units, several, inverse, twice, halves, quotients, one_less, one_more, rest, odds, powers):
+        powers = {f"{n}²": v**2 for n, v in scalars.items()} | {f"1/{n}²": v**-2.0 for n, v in scalars.items()}
+        roots = {f"√{_whole(n)}": v**0.5 for n, v in several.items()}
+        roots |= {f"1/√{_whole(n)}": v**-0.5 for n, v in several.items()}
+    groups = (plain, units, several, inverse, twice, halves, quotients, one_less, one_more, rest, odds, powers, roots)
+    for group in groups:
         for label, value in group.items():
             yield label, value
             yield f"−{label}", -value
+
+
+def _whole(name: str) -> str:
+    return f"({name})" if "·" in name else name
 
 
 def name_number(values: Sequence[float], trials: Sequence[Trial], exercise: Exercise, tol: float) -> str | None:

@@ -275,7 +275,7 @@ def terms(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
     if found is None:
         return None
     off = {part: weight for part, weight in zip(parts, found[0]) if weight != "1"}
-    return Explanation("TERMS", (name,), found[1], {"weights": off}) if off else None
+    return Explanation("TERMS", (name,), found[1], {"weights": off, "right": len(parts) - len(off)}) if off else None
 
 
 def _terms(task: Task, trial: Trial, name: str) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ import io
 import math
 import os
 import tomllib
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,11 +36,12 @@ from . import check_file, complete
 from .exercises import EXERCISES
 from .judge import Judged
 from .messages import LANGUAGES, say
-from .report import HINTS, RATIO_CREDIT, WORDS, Report
+from .report import HINTS, RATIO_CREDIT, WORDS, Report, unexplained
 from .sandbox import Failure
 
 __all__ = ["Assignment", "Graded", "grade", "submissions"]
 
+CLASS = "misconceptions"  # the page about all of them
 COLUMNS = ("student", "function", "points", "max_points", "status", "why")
 
 
@@ -110,20 +112,28 @@ class Graded:
             yield self.student, judged.task.name, got, worth, judged.status, why
 
 
-def submissions(folder: str | os.PathLike[str]) -> dict[str, list[Path]]:
+def submissions(folder: str | os.PathLike[str], without: str | os.PathLike[str] | None = None) -> dict[str, list[Path]]:
     """The Python files and notebooks of each student: those in a folder of their own, or one that bears their name.
 
-    Raises `FileNotFoundError` where there is nothing to grade.
+    `without`, a folder among them, is where the reports go. Raises `FileNotFoundError` where there is nothing to grade.
     """
     found: dict[str, list[Path]] = {}
-    for path in sorted(Path(folder).iterdir() if Path(folder).is_dir() else ()):
+    top = Path(folder)
+    for path in sorted(top.iterdir() if top.is_dir() else ()):
+        if without is not None and path.resolve() == Path(without).resolve():
+            continue
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        work = [p for p in inside if p.suffix in (".py", ".ipynb") and p.is_file() and not _is_hidden(p, Path(folder))]
-        if work or (path.is_dir() and not _is_hidden(path, Path(folder))):
-            found.setdefault(path.name if path.is_dir() else path.stem, []).extend(work)
+        work = [p for p in inside if p.suffix.lower() in (".py", ".ipynb") and p.is_file() and not _is_hidden(p, top)]
+        if work or (path.is_dir() and not _is_hidden(path, top)):
+            found.setdefault(_named(path.name if path.is_dir() else path.stem), []).extend(work)
     if not any(found.values()):
         raise FileNotFoundError(f"grade: no .py or .ipynb in {os.fspath(folder)} or in folders in it")
     return found
+
+
+def _named(name: str) -> str:
+    """A file's name as text: of one that is none in this system's encoding, unpacked from another's, the bytes."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
@@ -143,22 +153,32 @@ def grade(
     Deterministic: the same submissions give the same files, to the byte. With `secret_seed` the inputs are others than
     those that students see when they check themselves.
     """
-    found, target = submissions(folder), Path(out)
+    found, target = submissions(folder, without=out), Path(out)
     target.mkdir(parents=True, exist_ok=True)
     options = assignment.options(secret_seed)
 
+    def checked(path: Path) -> Report:
+        try:
+            return check_file(path, **options)
+        except Exception as error:  # a mistake of ours, which is not to cost a class its grades
+            warnings.warn(f"grade: {path}: {type(error).__name__}: {error}", stacklevel=2)
+            failure = Failure("malformed", f"the checker itself stopped: {type(error).__name__}: {error}")
+            told = {name: options[name] for name in SHARED}
+            return complete(Report((), failure=failure, points=dict(assignment.points), **told), assignment.points)
+
     def one(item: tuple[str, list[Path]]) -> Graded:
         student, paths = item
-        graded = Graded(student, _together([check_file(path, **options) for path in paths], assignment, options))
+        graded = Graded(student, _together([checked(path) for path in paths], assignment, options))
         shown = graded.report.html(whole=False)
-        _write(target / f"{student}.html", page(f"{assignment.title}: {student}", shown, assignment.language))
-        _write(target / f"{student}.json", graded.report.json())
+        file = f"{student}-" if student == CLASS else student  # whose name is that of the page for all
+        _write(target / f"{file}.html", page(f"{assignment.title}: {student}", shown, assignment.language))
+        _write(target / f"{file}.json", graded.report.json())
         return graded
 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         everybody = list(tqdm(pool.map(one, found.items()), "grading", len(found), unit=" students", disable=None))
     _write(target / "grades.csv", table(everybody))
-    _write(target / "misconceptions.html", misconceptions(everybody, assignment))
+    _write(target / f"{CLASS}.html", misconceptions(everybody, assignment))
     return everybody
 
 
@@ -227,7 +247,7 @@ def _causes(judged: Judged, language: str) -> Iterator[tuple[str, set[str]]]:
     if judged.failure:
         words: dict[Any, Any] = WORDS[language]
         told[judged.failure.kind] = {words["failed"][judged.failure.kind]}
-    elif judged.status == "wrong" and not told:
+    elif unexplained(judged):
         told["?"] = set()
     yield from told.items()
 

@@ -28,7 +28,7 @@ from .sandbox import Answer, Failure
 __all__ = ["Case", "Judged", "Note", "Output", "explained", "judge", "reasons", "verdicts"]
 
 RIGHT, NEARLY = 1e-7, 1e-4  # relative to the largest number; between them: an epsilon under a root, most likely
-SINGLE = 2e-5  # for float32, whose own error is 3e-7 and less
+SINGLE = 2e-5  # in the place of RIGHT for float32, whose own error is 3e-7 and less
 SMALLEST = 12  # numbers of an output in each shape; a smaller one is called several times: it may have several parts
 DIRECTIONS = 3
 
@@ -130,17 +130,21 @@ def reasons(cases: Sequence[Case], found: Mapping[Case, Mapping[str, Explanation
 def _verdict(task: Task, student: Student, seed: int, forward: Judged | None) -> Case:
     draws = drawn(task, seed)
     answers = []
-    for draw in draws:
+    for draw in (*draws, draws[0]):  # the first once more: does it remember something?
         answers.append(student.call(task, draw.arguments))
         if failure := answers[-1].failure:  # one is enough: each may cost seconds
             return Case(Judged(task, "unjudged", failure=failure))
-    trials = [replace(draw, given=dict(answer.arrays)) for draw, answer in zip(draws, answers)]
+    *trials, again = (replace(draw, given=dict(answer.arrays)) for draw, answer in zip((*draws, draws[0]), answers))
     outputs = tuple(_compare(name, trials) for name in task.returns)
-    wrong = [output.name for output in outputs if output.status == "wrong"]
-    notes = tuple(_notes(task, student, draws, answers))
-    if not wrong:
+    notes = tuple(_notes(trials[0], again, answers[:-1]))
+    if not any(output.status == "wrong" for output in outputs):
+        later = tuple(_compare(name, [again]) for name in task.returns)
+        if fickle := tuple(output.name for output in later if output.status == "wrong"):
+            random = (Explanation("RANDOM", fickle, 0),)
+            return Case(Judged(task, "wrong", later, random, notes, trials=1), [again])
         notes += (*_at_kinks(task, student), *_under_stress(task, student))
         return Case(Judged(task, "right", outputs, notes=notes, trials=len(trials)))
+    wrong = [output.name for output in outputs if output.status == "wrong"]
     before = tuple(_before_numbers(task, student, trials, wrong))
     forward_right = forward.status == "right" if forward else None
     judged = Judged(task, "wrong", outputs, before, notes, forward_right=forward_right, trials=len(trials))
@@ -150,8 +154,9 @@ def _verdict(task: Task, student: Student, seed: int, forward: Judged | None) ->
 def _reasoned(case: Case, found: Mapping[str, Explanation], student: Student, forward: Judged | None) -> Judged:
     judged, task, wrong = case.judged, case.judged.task, case.wrong
     explanations = list(judged.explanations) or ask(task, wrong, case.trials, found, _probe(task, student))
-    if all(e.located for e in explanations) and any(note.code == "RANDOM" for note in judged.notes):
-        explanations = [Explanation("RANDOM", tuple(wrong), 0)]
+    random = [note.code for note in judged.notes if note.code in ("RANDOM", "DREW")]
+    if random and all(e.located for e in explanations):
+        explanations = [Explanation(random[0], tuple(wrong), 0)]
     own = None
     if task.is_backward and forward and not forward.failure:
         own = _is_own_derivative(task, student, case.trials)
@@ -184,7 +189,6 @@ def _compare(name: str, trials: Sequence[Trial]) -> Output:
     dtype = str(first.given[name].dtype)
     if any(t.given[name].shape != t.right[name].shape for t in trials):
         return Output(name, "wrong", np.inf, got=got, expected=expected, dtype=dtype)
-    limit = SINGLE if first.given[name].dtype.kind == "f" and first.given[name].dtype != np.float64 else NEARLY
     for trial in trials:
         given, right = trial.given[name].astype(np.float64), trial.right[name].astype(np.float64)
         if not right.size:
@@ -193,13 +197,18 @@ def _compare(name: str, trials: Sequence[Trial]) -> Output:
         with np.errstate(invalid="ignore"):
             off = np.abs(given - right) / scale
         off = np.where(np.isfinite(off), off, np.inf)
-        total, wrong = total + off.size, wrong + int((off > limit).sum())
+        total, wrong = total + off.size, wrong + int((off > NEARLY).sum())
         index = tuple(map(int, np.unravel_index(int(off.argmax()), off.shape)))
         if worst is None or off[index] > largest:
             largest, worst = float(off[index]), (index, float(given[index]), float(right[index]) + 0.0)
-    status = "right" if largest <= max(RIGHT, SINGLE * (limit == SINGLE)) else "nearly" if largest <= limit else "wrong"
+    right_to = SINGLE if _is_single(first.given[name]) else RIGHT
+    status = "right" if largest <= right_to else "nearly" if largest <= NEARLY else "wrong"
     cosine = _cosine(first.given[name], first.right[name])
     return Output(name, status, largest, wrong, total, got, expected, dtype, worst, cosine)
+
+
+def _is_single(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and array.dtype.itemsize < 8
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float | None:
@@ -224,8 +233,7 @@ def _before_numbers(task: Task, student: Student, trials: Sequence[Trial], wrong
     again = student.call(task, {**first.arguments, **{d: 2 * first.arguments[d] + 1 for d in task.exercise.douts}})
     same = [n for n in wrong if not again.failure and np.array_equal(again.arrays[n], first.given[n])]
     unmoved = [n for n in same if first.given[n].any()]
-    numbers = sum(int(np.count_nonzero(first.given[n])) for n in unmoved)
-    return [Explanation("DOUT_IGNORED", tuple(unmoved), numbers)] if unmoved and set(unmoved) == set(wrong) else []
+    return [Explanation("DOUT_IGNORED", tuple(unmoved), 0)] if unmoved and set(unmoved) == set(wrong) else []
 
 
 def _probe(task: Task, student: Student) -> Callable[[Arguments], Arrays | None]:
@@ -244,17 +252,18 @@ def _is_own_derivative(task: Task, student: Student, trials: Sequence[Trial]) ->
     forward, trial = task.exercise.tasks[0], trials[0]
     rng = np.random.default_rng(0)
     inputs = {name: value for name, value in trial.arguments.items() if name not in task.exercise.douts}
+    shapes = {name: array.shape for name, array in forward.right(trial.arguments).items()}
     for _ in range(DIRECTIONS):
         along = {name.removeprefix("d"): rng.standard_normal(np.shape(g)) for name, g in trial.given.items()}
         if any(name not in inputs or np.shape(inputs[name]) != v.shape for name, v in along.items()):
             return None
-        failed: list[Failure] = []
+        failed: list[bool] = []
 
-        def line(t: float, along: Mapping[str, Any] = along, failed: list[Failure] = failed) -> float:
+        def line(t: float, along: Mapping[str, Any] = along, failed: list[bool] = failed) -> float:
             moved = {name: inputs[name] + t * v for name, v in along.items()}
             answer = student.call(forward, {**inputs, **moved})
-            if answer.failure:
-                failed.append(answer.failure)
+            if answer.failure or {name: array.shape for name, array in answer.arrays.items()} != shapes:
+                failed.append(True)
                 return 0.0
             return float(task.exercise.paired(answer.arrays, trial.arguments))
 
@@ -266,26 +275,27 @@ def _is_own_derivative(task: Task, student: Student, trials: Sequence[Trial]) ->
     return True
 
 
-def _notes(task: Task, student: Student, trials: Sequence[Trial], answers: Any) -> Iterator[Note]:
-    """Things that cost nothing, and cost others dearly: arguments written to, own random numbers, other dtypes."""
+def _notes(trial: Trial, again: Trial, answers: Sequence[Answer]) -> Iterator[Note]:
+    """Things that cost nothing, and cost others dearly: arguments written to, another answer to the same question, own
+    random numbers, other dtypes."""
     first = answers[0]
     if changed := sorted({name for a in answers for name in a.changed}):
         yield Note("CHANGED", {"arguments": ", ".join(changed)})
     for output, argument in first.shared[:1]:
         yield Note("SHARED", {"output": output, "argument": argument})
-    again = student.call(task, trials[0].arguments)
-    differs = not again.failure and any(not _same(again.arrays[n], first.arrays[n]) for n in first.arrays)
-    if differs or first.drew:
+    if not all(_same(again.given[name], array) for name, array in trial.given.items()):
         yield Note("RANDOM")
+    elif first.drew:
+        yield Note("DREW")
     for name, array in first.arrays.items():
-        if array.dtype.kind in "iub" and trials[0].right[name].dtype.kind == "f":
+        if array.dtype.kind in "iub" and trial.right[name].dtype.kind == "f":
             yield Note("INTEGERS", {"output": name, "dtype": str(array.dtype)})
-        elif array.dtype.kind == "f" and array.dtype != np.float64:
+        elif _is_single(array):
             yield Note("SINGLE", {"output": name, "dtype": str(array.dtype)})
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
 
 
 def _at_kinks(task: Task, student: Student) -> Iterator[Note]:
@@ -293,8 +303,13 @@ def _at_kinks(task: Task, student: Student) -> Iterator[Note]:
     if task.exercise.kinks is not None:
         answer, right = _elsewhere(task, student, task.exercise.kinks)
         if off := _differing(answer, right):
-            possible = not task.is_backward or _is_between_slopes(task, student)
-            yield Note("KINK" if possible else "NO_SLOPE", {"outputs": ", ".join(off)})
+            outputs = {"outputs": ", ".join(off)}
+            if answer.failure or not all(np.isfinite(answer.arrays[name]).all() for name in off):
+                yield Note("NO_KINK", outputs)
+            elif not task.is_backward:  # a value is no convention
+                yield Note("KINK_VALUE", outputs)
+            else:
+                yield Note("KINK", outputs) if _is_between_slopes(task, student) else Note("NO_SLOPE", outputs)
 
 
 def _is_between_slopes(task: Task, student: Student) -> bool:
@@ -315,8 +330,14 @@ def _is_between_slopes(task: Task, student: Student) -> bool:
             moved = {name: below[name] + t * v for name, v in along.items()}
             return float(task.exercise.paired(named(task.exercise.forward(**{**below, **moved})), inputs))
 
-        given = sum(float(np.sum(answer.arrays[f"d{name}"] * v)) for name, v in along.items())
-        if not slope(line).agrees(given):
+        parts = {name: answer.arrays[f"d{name}"] * v for name, v in along.items()}
+        rounding = (
+            sum(float(np.abs(p).sum()) for p in parts.values())
+            * SINGLE
+            * any(_is_single(array) for array in answer.arrays.values())
+        )
+        found = slope(line)
+        if not found._replace(error=found.error + rounding).agrees(sum(float(np.sum(p)) for p in parts.values())):
             return False
     return True
 

@@ -68,15 +68,17 @@ def _is_linear(task: Task, trial: Trial, source: str, nothing: Arrays) -> bool:
     return all(alike(twice[n] - r, r - at_zero[n], 1e-9) for n, r in trial.right.items())
 
 
-def _differences(answers: Sequence[Any], name: str) -> np.ndarray:
-    """What each but the first adds to the first."""
-    arrays = np.stack([np.asarray(a[name], float) for a in answers])
-    return arrays[1:] - arrays[0]
+def _differences(answers: Sequence[Any], name: str) -> np.ndarray | None:
+    """What each but the first adds to the first; None where their shapes depend on the numbers that went in."""
+    first, *others = (np.asarray(a[name], float) for a in answers)
+    return np.stack([a - first for a in others]) if all(a.shape == first.shape for a in others) else None
 
 
-def _links(name: str, given: np.ndarray, right: np.ndarray, rows: Mapping[str, np.ndarray]) -> Explanation | None:
+def _links(
+    name: str, given: np.ndarray | None, right: np.ndarray | None, rows: Mapping[str, np.ndarray]
+) -> Explanation | None:
     """What is wrong with the links, in one sentence if there is one."""
-    if given.shape != right.shape or not np.isfinite(given).all():
+    if given is None or right is None or given.shape != right.shape or not np.isfinite(given).all():
         return None
     shape = right.shape[1:]
     given, right = given.reshape(len(given), -1), right.reshape(len(right), -1)
@@ -94,12 +96,12 @@ def _links(name: str, given: np.ndarray, right: np.ndarray, rows: Mapping[str, n
         "links": int(wanted.sum()),
     }
     if not spurious.any() and not other.any() and (kept := _one_of_several(wanted, there, rows)):
-        return Explanation("ASSIGNED", (name,), exact, {**facts, "kept": kept})
-    grid = np.indices(shape).reshape(len(shape), -1)
+        return Explanation("ASSIGNED", (name,), 0, {**facts, "kept": kept})
+    grid = np.indices(shape).reshape(len(shape), right.shape[1])
     columns = {f"axis {axis} of {name}": index for axis, index in enumerate(grid)}
     places = _places_of_links(off, wanted, rows, columns)
     only_missing = bool(places) and not spurious.any() and not other.any()  # then that is the cause
-    return Explanation("LINKS", (name,), exact, {**facts, "place": places}, located=not only_missing)
+    return Explanation("LINKS", (name,), 0, {**facts, "place": places}, located=not only_missing)
 
 
 def _one_of_several(wanted: np.ndarray, there: np.ndarray, rows: Mapping[str, np.ndarray]) -> str:

@@ -103,15 +103,16 @@ MESSAGES: dict[str, dict[str, Message]] = {
     ),
     "FLIPPED": _both(
         "{arrays} has the right numbers, turned round along {axes}.",
-        "Which way does the kernel lie in the forward, and which way in the backward?",
+        "Something is read from its end: a [::-1], or, of a convolution, a kernel that lies the other way in the "
+        "backward than in the forward.",
         "{arrays}의 값은 맞지만 {axes}을(를) 따라 뒤집혀 있습니다.",
-        "forward와 backward에서 커널이 각각 어느 방향으로 놓이는지 보세요.",
+        "무언가를 끝에서부터 읽었습니다. [::-1]이 있는지, 합성곱이라면 forward와 backward에서 커널의 방향을 보세요.",
     ),
     "SHIFTED": _both(
         "{arrays} has the right numbers in the wrong place: moved by {shift} along its axes.",
-        "Off by one: look where the padding is cut off, and where counting begins.",
+        "Off by one: look where counting begins, and, of a convolution, where the padding is cut off.",
         "{arrays}의 값은 맞지만 자리가 {shift}만큼 밀려 있습니다.",
-        "한 칸 차이입니다. 패딩을 잘라내는 곳과 세기 시작하는 곳을 보세요.",
+        "한 칸 차이입니다. 세기 시작하는 곳을, 합성곱이라면 패딩을 잘라내는 곳도 보세요.",
     ),
     "EXTRA_FACTOR": _both(
         "{arrays} is right, but multiplied by {quantity} once too often.",
@@ -132,9 +133,9 @@ MESSAGES: dict[str, dict[str, Message]] = {
         "여기에 속하지 않는 항입니다. 가중치 감쇠, 다른 경로, 초기화하지 않은 변수인지 보세요.",
     ),
     "TERMS": _both(
-        "{arrays} is a sum of several parts. {parts} The other parts are right.",
+        "{arrays} is a sum of several parts. {parts} {others}",
         "Every path from the input to the output gives one part; count them, with their signs.",
-        "{arrays}은(는) 여러 항의 합입니다. {parts} 나머지 항은 맞습니다.",
+        "{arrays}은(는) 여러 항의 합입니다. {parts} {others}",
         "입력에서 출력까지의 경로마다 항이 하나씩 있습니다. 부호와 함께 세어 보세요.",
     ),
     "WRONG_INPUT": _both(
@@ -211,9 +212,18 @@ MESSAGES |= {
         "나중에 +=를 하면 둘 다 바뀝니다. 복사본을 반환하세요.",
     ),
     "RANDOM": _both(
-        "The function draws random numbers of its own, so that its result is not determined by its arguments.",
+        "Called again with the same arguments, the function gives another answer: it draws random numbers of its own, "
+        "or remembers something from call to call.",
+        "Noise and state are arguments here: the backward needs the very numbers that the forward had, and a step gets "
+        "what the step before returned.",
+        "같은 인자로 다시 부르면 다른 값을 반환합니다. 스스로 난수를 뽑거나, 이전 호출의 무언가를 기억하고 있습니다.",
+        "잡음과 상태는 인자로 주어집니다. backward에는 forward와 똑같은 수가 필요하고, 한 단계는 앞 단계가 반환한 것을 "
+        "받습니다.",
+    ),
+    "DREW": _both(
+        "The function uses NumPy's own random generator: it draws from it, or seeds it.",
         "Noise is an argument here: the backward needs the very numbers that the forward had.",
-        "함수가 스스로 난수를 뽑기 때문에, 인자가 같아도 결과가 정해지지 않습니다.",
+        "함수가 NumPy의 전역 난수 생성기를 씁니다. 난수를 뽑거나 시드를 정하고 있습니다.",
         "잡음은 인자로 주어집니다. backward에는 forward와 똑같은 수가 필요합니다.",
     ),
     "INTEGERS": _both(
@@ -235,10 +245,23 @@ MESSAGES |= {
         "감점은 없습니다.",
     ),
     "NO_SLOPE": _both(
-        "At a kink or a tie {outputs} does not lie between the slopes on both sides: there is too much of it.",
+        "At a kink or a tie {outputs} does not lie between the slopes on both sides: there is too much of it, or too "
+        "little.",
         "Nothing is taken off, but this is no convention. Of several that are equal, who gets the gradient?",
-        "꺾인 점이나 동점에서 {outputs}이(가) 양쪽 기울기 사이에 있지 않습니다. 너무 많이 전달되었습니다.",
+        "꺾인 점이나 동점에서 {outputs}이(가) 양쪽 기울기 사이에 있지 않습니다. 너무 많거나 너무 적게 전달되었습니다.",
         "감점은 없지만 이것은 관례가 아닙니다. 같은 값이 여럿이면 기울기는 누가 받습니까?",
+    ),
+    "KINK_VALUE": _both(
+        "At a kink or a tie {outputs} is wrong: the derivative may be a matter of taste there, the value is not.",
+        "Nothing is taken off, but what comes out when several are equal, or when an input is exactly 0?",
+        "꺾인 점이나 동점에서 {outputs}이(가) 틀립니다. 거기서 미분은 관례의 문제이지만, 함숫값은 아닙니다.",
+        "감점은 없지만, 같은 값이 여럿이거나 입력이 정확히 0이면 무엇이 나오는지 보세요.",
+    ),
+    "NO_KINK": _both(
+        "At a kink or a tie there is no number for {outputs}: an error, or NaN or infinity.",
+        "Nothing is taken off, but an input is exactly 0 more often than one thinks, behind a ReLU above all.",
+        "꺾인 점이나 동점에서 {outputs}이(가) 수가 아닙니다(오류, NaN 또는 무한대).",
+        "감점은 없지만 입력이 정확히 0인 경우는 생각보다 흔합니다. 특히 ReLU 뒤에서 그렇습니다.",
     ),
     "OVERFLOW": _both(
         "For inputs as large as ±1000 {outputs} is not a number, or infinite.",
@@ -302,11 +325,11 @@ MESSAGES |= {
     },
     "BLOCKS": {
         "en": Message(
-            "{arrays} has the right numbers, but its {parts} blocks along axis {axis} are in another order: {order}.",
+            "{arrays} has the right numbers, but its {parts} blocks along {axis} are in another order: {order}.",
             "Look where the blocks are cut, and where they are put together.",
         ),
         "ko": Message(
-            "{arrays}의 수는 맞지만 축 {axis}의 블록 {parts}개가 다른 순서({order})로 놓였습니다.",
+            "{arrays}의 수는 맞지만 {axis}의 블록 {parts}개가 다른 순서({order})로 놓였습니다.",
             "블록을 나눈 곳과 합친 곳을 보세요.",
         ),
     },
@@ -1188,6 +1211,13 @@ MESSAGES |= {
         "{arrays}은(는) 확률에 대한 미분입니다. 로짓에 대한 미분을 구해야 합니다.",
         "소프트맥스를 지나는 연쇄법칙이 한 단계 남았습니다. 거기서 많은 것이 약분됩니다.",
     ),
+    "CROSS_ENTROPY_ALL_CLASSES": _both(
+        "{arrays}: −1/p stands at every class, but the loss holds the probability of the label alone.",
+        "By the probabilities of the other classes its derivative is 0. Then one step of the chain rule is left: "
+        "through the softmax.",
+        "{arrays}: 모든 클래스에 −1/p가 있지만, 손실에는 정답의 확률만 들어 있습니다.",
+        "다른 클래스의 확률에 대한 미분은 0입니다. 그다음 소프트맥스를 지나는 연쇄법칙이 한 단계 남았습니다.",
+    ),
     "CROSS_ENTROPY_DIAGONAL": _both(
         "{arrays}: on the way through the softmax only the diagonal of its Jacobian was used.",
         "The logits of the other classes also move the probability of the label.",
@@ -1265,6 +1295,12 @@ MESSAGES |= {
         "One step of the chain rule is left: through the sigmoid. Its slope cancels the denominators.",
         "{arrays}은(는) 확률에 대한 미분(또는 그 일부)입니다. 로짓에 대한 미분을 구해야 합니다.",
         "시그모이드를 지나는 연쇄법칙이 한 단계 남았습니다. 그 기울기가 분모를 약분합니다.",
+    ),
+    "BCE_PROBABILITY_SIGN": _both(
+        "{arrays}: the two terms of the derivative by the probabilities, but the second has the wrong sign.",
+        "ln(1 − p) falls where p rises. Then one step of the chain rule is left: through the sigmoid.",
+        "{arrays}: 확률에 대한 미분의 두 항이지만, 두 번째 항의 부호가 반대입니다.",
+        "p가 커지면 ln(1 − p)는 작아집니다. 그다음 시그모이드를 지나는 연쇄법칙이 한 단계 남았습니다.",
     ),
     "BCE_SOFTMAX": _both(
         "{arrays}: the pixels of an image share one softmax.",
@@ -1482,7 +1518,7 @@ MESSAGES |= {
     ),
     "ELBO_MEAN_DECODED": _both(
         "{arrays}: the decoder was given the mean, not the sample.",
-        "Without the noise it is an autoencoder: nothing keeps σ from going to any value.",
+        "Without the noise it is an autoencoder, and only the KL still sees σ. Decode the sample z.",
         "{arrays}: 디코더에 표본이 아니라 평균을 넣었습니다.",
         "잡음이 없으면 오토인코더일 뿐입니다. 표본 z를 디코더에 넣으세요.",
     ),
@@ -1711,6 +1747,12 @@ MESSAGES |= {
         "Without the square a shorter slope is always better.",
         "{arrays}: 길이와 1의 차이를 제곱하지 않았습니다.",
         "제곱하지 않으면 기울기는 짧을수록 좋게 됩니다.",
+    ),
+    "PENALTY_ABSOLUTE": _both(
+        "{arrays}: the distance of the length from 1 is taken by its size, not by its square.",
+        "The size has a kink at 1, and pulls as hard near it as far away; the square lets go slowly.",
+        "{arrays}: 길이와 1의 차이를 제곱하지 않고 절댓값을 취했습니다.",
+        "절댓값은 1에서 꺾이고, 가까이에서도 멀리서와 똑같이 세게 당깁니다. 제곱은 천천히 놓아줍니다.",
     ),
     "PENALTY_EACH_NUMBER": _both(
         "{arrays}: every single number of the slope is compared with 1.",
@@ -2061,7 +2103,7 @@ def say(code: str, language: str, facts: Mapping[str, Any]) -> Message:
 
 def _kind_of_factor(factor: str, english: bool) -> str:
     """Where a factor may come from: sizes are counted, arguments are given, and the rest are constants."""
-    names = set(re.findall(r"[^\W\d_]\w*", factor)) - {"ln"}
+    names = set(re.findall(r"[A-Za-z][A-Za-z0-9_]*", factor)) - {"ln"}
     if not names:
         told = "A square, a ½, the base of a logarithm, or something counted twice?"
         return told if english else "제곱, ½, 로그의 밑, 또는 두 번 센 것이 있는지 보세요."
@@ -2100,6 +2142,10 @@ def _phrases(language: str, facts: Mapping[str, Any]) -> dict[str, Any]:
             said[name] = _axes(facts[name], english)
     if "weights" in facts and isinstance(facts["weights"], Mapping):
         said["parts"] = " ".join(_part(word(p, language), w, english) for p, w in facts["weights"].items())
+    if "right" in facts:
+        said["others"] = (
+            ("The other parts are right." if english else "나머지 항은 맞습니다.") if facts["right"] else ""
+        )
     if "which" in facts:
         said["which"] = said["which"] or _weights(facts["weights"], english)
     if "factor" in facts:
@@ -2295,6 +2341,7 @@ def failed(text: str, language: str) -> str:
 
 FAILURES: tuple[tuple[str, str], ...] = (
     (r"there is no function (\w+)", "{0} 함수가 없습니다"),
+    (r"the checker itself stopped: (.+)", "채점기 자체가 멈췄습니다: {0}"),
     (r"there is no (.+) in this file", "이 파일에는 {0}이(가) 없습니다"),
     (r"there is no \.py and no \.ipynb", ".py 파일도 .ipynb 파일도 없습니다"),
     (r"(\w+) is (\w+); expected a function", "{0}이(가) 함수가 아니라 {1}입니다"),

@@ -108,15 +108,17 @@ def smallest_error_seen(tolerance: float, directions: int, probability: float = 
 
 def is_float32_inside(f: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any], rng: Any) -> bool:
     """Whether f loses what float64 holds: of the numbers that change when the inputs move by 1e-3 of themselves, and
-    again by 1e-3, more than half keep all their bits when the move is 5e-12.  Eq. 34.8
+    again by 1e-3, more than half keep all their bits when the move is 5e-12, though float64 could tell.  Eq. 34.8
     (derivations/34-numerical-differentiation.md#eq-34-8)"""
     noise = {name: rng.standard_normal(np.shape(x)) for name, x in arguments.items() if _is_float64(x)}
 
     def out(size: float) -> np.ndarray:
-        return np.asarray(f({**arguments, **{name: arguments[name] * (1 + size * v) for name, v in noise.items()}}))
+        moved = {name: arguments[name] * (1 + size * v) for name, v in noise.items()}
+        return np.asarray(f({**arguments, **moved}), np.float64)
 
     still, probed, moved, further = out(0.0), out(PROBE), out(1e-3), out(2e-3)
     alive = (moved != still) & (further != moved)  # both: a sign that jumps once is no float32
+    alive &= abs(moved - still) * (PROBE / 1e-3) > 4 * DOUBLE * abs(still)  # a large number may stand still in float64
     return bool(alive.any() and (probed == still)[alive].mean() > 0.5)
 
 

@@ -201,7 +201,7 @@ class Report:
                 lines.append(f"  FIX  {said.fix}")
             if e.numbers and not e.located:
                 lines.append("  " + str(words["evidence"]).format(numbers=e.numbers, trials=judged.trials))
-        if left := _unexplained(judged):
+        if left := unexplained(judged):
             cosine = left[0].cosine
             angle = str(words["cosine"]).format(value=cosine) if cosine is not None else ""
             names = ", ".join(output.name for output in left)
@@ -383,7 +383,7 @@ class Report:
         )
 
 
-def _unexplained(judged: Judged) -> Sequence[Output]:
+def unexplained(judged: Judged) -> Sequence[Output]:
     explained = {name for e in judged.explanations for name in e.covers}
     return [output for output in judged.outputs if output.status == "wrong" and output.name not in explained]
 

@@ -1,8 +1,9 @@
 """Our side of the student's process: starts it, limits it, reads its answers, and trusts none of them.
 
-What it keeps out are accidents and casual cheating: endless loops, crashes, gigabytes, a look at the reference. It is
-no wall against a hostile program: that wants another user, or a container without a network. What each kind of trouble
-gets is listed, and tested, in tests/checker/test_sandbox.py.
+What it keeps out are accidents and casual cheating: endless loops, crashes, gigabytes; of files, also a look at the
+reference. (Functions that have no file run in a copy of this process, which has imported it.) It is no wall against a
+hostile program: that wants another user, or a container without a network. What each kind of trouble gets is listed,
+and tested, in tests/checker/test_sandbox.py.
 """
 
 from __future__ import annotations
@@ -35,13 +36,15 @@ from .exercises.exercise import Arguments, Arrays, Task
 
 __all__ = ["Answer", "Failure", "Here", "Sandbox"]
 
-WALL = 5.0  # seconds for one call
+# Seconds for one call. Where the system counts CPU seconds, these end a loop, however busy the machine is.
+WALL = 5.0 if os.name == "nt" else 3.0 * student.CPU
 START = 10.0  # for Python, NumPy and the file to be loaded
 # Said whichever of the two clocks was first, its or ours: a report does not depend on how busy the machine is.
 TOO_LONG = "no answer in time: an endless loop, or waiting for something?"
 END = 1.0  # for a process that has closed its pipe to say how it ended
 SHOWN = 20_000  # bytes that are kept of what is printed
 HEADER = 1 << 16  # bytes of JSON in an answer
+MOST_AXES = 32  # of an array, in every NumPy
 CHUNKS = 64  # that are read ahead
 SURROUNDINGS = ("PATH", "SYSTEMROOT", "TEMP")  # of our environment; Windows wants the second
 
@@ -141,7 +144,7 @@ class Sandbox:
             self.failure = self._over(ended.failure)
             return
         if header.get("status") == "ok":
-            self.functions = [str(name) for name in header.get("functions", ())]
+            self.functions = [str(name) for name in _list(header.get("functions"))]
         else:
             self.failure = _failure(header)
 
@@ -188,7 +191,7 @@ class Sandbox:
                 os.dup2(said, 1)
                 os.dup2(said, 2)
                 sys.stdout = sys.stderr = os.fdopen(1, "w", encoding="utf-8", closefd=False)
-                student.limit(memory=False)
+                student.limit(alone=False)
                 with os.fdopen(jobs, "rb") as incoming, os.fdopen(answers, "wb") as outgoing:
                     student.send(outgoing, {"status": "ok", "functions": sorted(functions)}, [])
                     student.serve(functions, _sources(functions), incoming, outgoing)
@@ -299,7 +302,7 @@ class _Process:
         try:
             header = json.loads(self._read(length, deadline).decode())
             described = [_described(item) for item in header.get("arrays", ())] if isinstance(header, dict) else None
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, SyntaxError):  # the last: of a dtype
             described = None
         if described is None or len({name for name, _, _ in described}) != len(described):
             raise _Ended("malformed", "what came back is no answer; did the program write into the answers' pipe?")
@@ -366,7 +369,7 @@ def _described(item: Mapping[str, Any]) -> tuple[str, np.dtype[Any], tuple[int, 
     name, dtype, shape = item["name"], np.dtype(str(item["dtype"])), item["shape"]
     if not isinstance(name, str) or dtype.kind not in "fiub" or not isinstance(shape, list):
         raise ValueError(name)
-    if not all(isinstance(n, int) and n >= 0 for n in shape):
+    if len(shape) > MOST_AXES or not all(type(n) is int and 0 <= n <= student.LARGEST for n in shape):
         raise ValueError(shape)
     if math.prod(shape) * dtype.itemsize > student.LARGEST:
         raise ValueError(shape)
@@ -416,7 +419,7 @@ def _answer(message: tuple[dict[str, Any], Arrays], task: Task) -> Answer:
     if tuple(arrays) != tuple(task.returns):
         return Answer(failure=Failure("malformed", f"the answer holds {', '.join(arrays) or 'nothing'}"))
     names = set(task.parameters)
-    changed = [name for name in _list(header.get("changed")) if name in names]
+    changed = [name for name in _list(header.get("changed")) if isinstance(name, str) and name in names]
     pairs = [[out, name] for out in task.returns for name in task.parameters]
     shared = [pair for pair in _list(header.get("shared")) if pair in pairs]
     return Answer(

@@ -8,11 +8,13 @@ are right is found out on the other side, where nothing of the student's has eve
 from __future__ import annotations
 
 import ast
+import codeop
 import contextlib
 import inspect
 import io
 import json
 import os
+import re
 import struct
 import sys
 import time
@@ -20,6 +22,7 @@ import tokenize
 import traceback
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
 LONGEST = 300  # characters of an error message
@@ -91,7 +94,7 @@ def as_asked(
     if (
         forward
         and least <= len(head) + 1 <= most
-        and not (direct and list(inspect.signature(f).parameters)[: len(inputs)] == list(inputs))
+        and not (direct and [p.name for p in parameters(f)][: len(inputs)] == list(inputs))
     ):
         rest = [given[key] for key in inputs if key not in head]
         made = forward(*(value.copy() if hasattr(value, "copy") else value for value in rest))
@@ -111,11 +114,18 @@ def as_asked(
 
 def arity(f: Callable[..., Any]) -> tuple[int, float]:
     """The least and the largest number of positional arguments."""
-    kinds = inspect.Parameter
-    parameters = inspect.signature(f).parameters.values()
-    positional = [p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+    kinds, several = inspect.Parameter, parameters(f)
+    positional = [p for p in several if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
     least = sum(p.default is kinds.empty for p in positional)
-    return least, float("inf") if any(p.kind is kinds.VAR_POSITIONAL for p in parameters) else len(positional)
+    return least, float("inf") if any(p.kind is kinds.VAR_POSITIONAL for p in several) else len(positional)
+
+
+def parameters(f: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Those of its signature; of one that tells none, a ufunc's, whatever one likes."""
+    try:
+        return list(inspect.signature(f).parameters.values())
+    except ValueError:
+        return [inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL)]
 
 
 def arrays_of(result: Any, names: Sequence[str], function: str) -> tuple[list[tuple[str, Any]], bool]:
@@ -176,7 +186,8 @@ def failure(error: BaseException, sources: Collection[str]) -> dict[str, Any]:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename in sources]
     if isinstance(error, SyntaxError) and error.filename in sources:
         lines = [error.lineno]
-    text = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1][:LONGEST]
+    told = traceback.format_exception_only(error)
+    text = " ".join(("".join(told) if not isinstance(error, SyntaxError) else told[-1]).split())[:LONGEST]
     kind = next((kind for known, kind in KINDS.items() if isinstance(error, known)), "exception")
     return {"status": "error", "kind": kind, "text": text, "line": lines[-1] if lines else None}
 
@@ -214,15 +225,16 @@ def receive(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, Any]] | None:
 PR_SET_PDEATHSIG = 1  # of Linux: the signal that this process gets when its parent ends
 
 
-def limit(memory: bool = True) -> None:
-    """What this process may take, for all its life, where the operating system can say so."""
+def limit(alone: bool = True) -> None:
+    """What this process may take, for all its life, where the operating system can say so. One that is not `alone`, the
+    copy of another, may have taken more memory and opened more files already."""
     try:
         import resource
     except ImportError:  # Windows
         return
-    limits = {resource.RLIMIT_FSIZE: FILES, resource.RLIMIT_NOFILE: 64, resource.RLIMIT_CORE: 0}
-    if memory:
-        limits[resource.RLIMIT_AS] = MEMORY
+    limits = {resource.RLIMIT_FSIZE: FILES, resource.RLIMIT_CORE: 0}
+    if alone:
+        limits |= {resource.RLIMIT_AS: MEMORY, resource.RLIMIT_NOFILE: 64}
     for which, most in limits.items():
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(which, (most, most))
@@ -244,15 +256,19 @@ def limit_cpu() -> None:
 
 
 def load(path: str) -> dict[str, Callable[..., Any]]:
-    """Run the student's file; the functions it defines. Of a notebook only its imports and definitions run."""
+    """Run the student's file; what can be called in it. Of a notebook only its imports and definitions run."""
     text = text_of(path)
-    if path.endswith(".ipynb"):
-        text = definitions(text)
     module = types.ModuleType("student")
     module.__file__ = path
     sys.modules["student"] = module
-    exec(compile(text, path, "exec"), vars(module))
-    return {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
+    if path.lower().endswith(".ipynb"):
+        compiler = codeop.Compile()  # a __future__ of one cell is that of all later ones
+        for cell in json.loads(text)["cells"]:
+            if cell["cell_type"] == "code":
+                run_cell("".join(cell["source"]), path, vars(module), compiler)
+    else:
+        exec(compile(text, path, "exec", dont_inherit=True), vars(module))
+    return {name: value for name, value in vars(module).items() if callable(value) and not isinstance(value, type)}
 
 
 def text_of(path: str) -> str:
@@ -265,30 +281,41 @@ def text_of(path: str) -> str:
     return data.decode(encoding)
 
 
-def definitions(notebook: str) -> str:
-    """The imports, functions and classes of a notebook's code cells: neither magics nor what a cell does."""
-    kept = []
-    for cell in json.loads(notebook)["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        lines = "".join(cell["source"]).splitlines()
-        code = "\n".join("" if line.lstrip().startswith(("%", "!", "?")) else line for line in lines)
-        try:
-            body = ast.parse(code).body
-        except SyntaxError:
-            continue
-        wanted = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-        constants = [s for s in body if isinstance(s, wanted) or (isinstance(s, ast.Assign) and _constant(s.value))]
-        kept += [ast.unparse(statement) for statement in constants]
-    return "\n\n".join(kept)
+MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.,\t ]+=[ \t]*[%!].*|[\w.]+\?+)$", re.MULTILINE)
 
 
-def _constant(value: ast.expr) -> bool:
+def run_cell(source: str, path: str, names: dict[str, Any], compiler: codeop.Compile) -> None:
+    """The imports, functions, classes and constants of a notebook's cell: neither magics nor what else a cell does.
+
+    Line numbers are the cell's. A function that cannot be read raises its `SyntaxError` when it is called.
+    """
     try:
-        ast.literal_eval(value)
-    except ValueError:
+        statements = ast.parse(MAGIC.sub(r"\1pass", source), path).body
+    except SyntaxError as error:
+        names |= {name: partial(_raise, error) for name in re.findall(r"^def (\w+)", source, re.MULTILINE)}
+        return
+    for statement in statements:
+        code: Any = compiler(ast.Module([statement], []), path, "exec")  # type: ignore[arg-type]
+        if isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
+            exec(code, names)
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value and _constant(statement.value):
+            with contextlib.suppress(Exception):  # of something that was left out
+                exec(code, names)
+
+
+def _raise(error: BaseException, *arguments: Any) -> None:
+    raise error
+
+
+def _constant(value: ast.AST) -> bool:
+    """Whether an expression only computes: literals, names, operations, functions of a module, such as np.log."""
+    if isinstance(value, ast.Lambda):
+        return True
+    calls = isinstance(value, ast.Call) and not isinstance(value.func, ast.Attribute)
+    other = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.ListComp, ast.SetComp, ast.DictComp)
+    if calls or isinstance(value, (*other, ast.GeneratorExp)):
         return False
-    return True
+    return all(_constant(part) for part in ast.iter_child_nodes(value))
 
 
 def main(path: str) -> None:

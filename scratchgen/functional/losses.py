@@ -56,7 +56,12 @@ def _bce_rule(g: Any, p: Any, t: Any) -> Any:
     return g * ((p - t) / clip(p * (1 - p), 1e-12))
 
 
-_bce.vjp(p=_bce_rule, t=lambda g, p: g * (clip(log(1 - p), -100.0) - clip(log(p), -100.0)))
+def _bce_target_rule(g: Any, p: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return g * (clip(log(1 - p), -100.0) - clip(log(p), -100.0))
+
+
+_bce.vjp(p=_bce_rule, t=_bce_target_rule)
 
 
 def binary_cross_entropy(p: Any, target: Any, reduction: str = "mean") -> Any:

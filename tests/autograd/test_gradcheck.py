@@ -7,6 +7,7 @@ import scratchgen as sg
 import scratchgen.functional as F
 from scratchgen import backend
 from scratchgen.autograd import GradcheckError, SuspectedKink
+from scratchgen.autograd.gradcheck import _slope
 
 rng = np.random.default_rng(4)
 x = rng.standard_normal((3, 4))
@@ -54,6 +55,19 @@ def test_its_resolution(scale, error):
     assert sg.gradcheck(right, x)
     with pytest.raises(GradcheckError):
         sg.gradcheck(wrong(lambda g, x: g * (1 + error) * scale * F.cos(x), lambda x: scale * np.sin(x)), x)
+
+
+@pytest.mark.equation("0.11")
+@pytest.mark.parametrize("power", [3, 4])
+def test_its_differences_are_exact_up_to_the_fourth_power(power):
+    slope = _slope(lambda displacement: (0.7 + displacement) ** power, np.ones(1), np.ones(1), 0.1)
+    assert slope.value == pytest.approx(power * 0.7 ** (power - 1), rel=1e-12)
+
+
+def test_where_its_differences_are_exact_it_sees_nine_digits():
+    assert sg.gradcheck(F.square, x)
+    with pytest.raises(GradcheckError):
+        sg.gradcheck(wrong(lambda g, x: g * 2.0 * x * (1 + 1e-9), np.square), x)
 
 
 def test_several_inputs_constants_and_outputs():

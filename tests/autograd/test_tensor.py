@@ -115,6 +115,10 @@ OPERATORS = {
     "var": lambda x, y: x.var(axis=0, ddof=1),
     "max": lambda x, y: x.max(1),
     "min": lambda x, y: x.min(axis=(0, 1)),
+    "mean of rows": lambda x, y: x.mean(axis=1, keepdims=True),
+    "var of rows": lambda x, y: x.var(axis=1, keepdims=True),
+    "max of rows": lambda x, y: x.max(axis=1, keepdims=True),
+    "min of rows": lambda x, y: x.min(axis=1, keepdims=True),
     "astype": lambda x, y: x.astype(np.float32),
 }
 
@@ -138,6 +142,7 @@ def test_arrays_and_numbers_on_either_side(op, device):
 
 
 def test_comparisons_are_constants(device):
+    a, b = RNG(2).integers(0, 3, (2, 3, 3)).astype(float)  # with ties
     x, y = sg.tensor(a, requires_grad=True, device=device), sg.tensor(b, device=device)
     for answer, expected in [
         (x < y, a < b),
@@ -184,7 +189,11 @@ def test_numpy_functions_do_not_drop_the_gradient_silently(call):
 
 
 def test_numpy_may_read_a_constant():
-    np.testing.assert_array_equal(np.asarray(sg.tensor([1, 2])), [1, 2])
+    x = sg.tensor([1, 2])
+    np.testing.assert_array_equal(np.asarray(x), [1, 2])
+    assert x.__array__(np.float64).dtype == np.float64
+    assert np.shares_memory(np.asarray(x), x.data)
+    assert not np.shares_memory(np.array(x, copy=True), x.data)
     with pytest.raises(TypeError, match=r"say so with \.numpy\(\)"):
         np.asarray(sg.tensor([1, 2], requires_grad=True))
 
@@ -201,9 +210,10 @@ def test_requires_grad_belongs_to_leaves(x):
 
 
 def test_grad_can_be_set_and_cleared(x):
-    x.grad = np.zeros_like(x.data)
+    x.grad = given = np.zeros_like(x.data)
     F.sum(x).backward()
     np.testing.assert_array_equal(x.grad.numpy(), np.ones((3, 4)))
+    assert not backend.to_host(given).any()
     x.grad = None
     assert x.grad is None
     with pytest.raises(ValueError, match=r"grad: expected float64\(3, 4\), got float64\(4,\)"):

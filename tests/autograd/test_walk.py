@@ -115,16 +115,17 @@ def shares(x, y):
     return bool(np.shares_memory(x.data if isinstance(x, sg.Tensor) else x, y.data if isinstance(y, sg.Tensor) else y))
 
 
-def test_gradients_share_memory_with_nothing(leaf):
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_share_memory_with_nothing(leaf, create_graph):
     x, y, z = leaf(2, 3), leaf(2, 3, seed=1), leaf(2, 3, seed=2)
     out = (x + y) + F.reshape(F.transpose(F.transpose(z)), (2, 3))  # every rule here hands g on as it is
     v = cotangent(out)
-    out.backward(v)
+    out.backward(v, create_graph)
     arrays = [x, y, z, x.grad, y.grad, z.grad, out, v]
     for i, one in enumerate(arrays):
         for other in arrays[:i]:
             assert not shares(one, other)
-    gradients = sg.grad((x + y) * 1.0, [x, y], v)
+    gradients = sg.grad((x + y) * 1.0, [x, y], v, create_graph)
     assert not shares(*gradients)
     x.grad.data[...] = 0.0
     np.testing.assert_array_equal(y.grad.numpy(), backend.to_host(v))

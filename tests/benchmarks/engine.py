@@ -142,9 +142,12 @@ def in_dezero(chain: str, length: int) -> Any:
 
 
 def published_dezero() -> Any:
-    """DeZero 0.0.13 names `np.int`, which NumPy has dropped; with that name back in its place it runs."""
+    """DeZero 0.0.13 names `np.int`, which NumPy has dropped; with that name back in its place it runs. Of plain numbers
+    it makes float64 arrays, and NumPy 2 then everything that they meet: here they are float32, as all else is."""
     np.int = int  # type: ignore[attr-defined]
-    import dezero
+    import dezero.core
     import dezero.functions
 
+    as_array = dezero.core.as_array
+    dezero.core.as_array = lambda x, *rest: as_array(np.float32(x) if type(x) in (int, float) else x, *rest)
     return dezero

@@ -326,6 +326,7 @@ def autograd_step(**options: Any) -> Any:
 def mygrad_step(**options: Any) -> Any:
     import mygrad as mg
 
+    half, one, zero = np.float32([0.5, 1, 0])  # plain numbers become float64 arrays, and all that they meet with them
     p = Problem(**options)
     descend = _separate_adam(p.parameters)
     minibatches = p.minibatches()
@@ -336,10 +337,11 @@ def mygrad_step(**options: Any) -> Any:
         w1, b1, w2, b2, w3, b3, w4, b4, w5, b5 = parameters
         h = mg.tanh(x @ w1.T + b1)
         mean, log_variance = h @ w2.T + b2, h @ w3.T + b3
-        z = mean + mg.exp(0.5 * log_variance) * noise
+        z = mean + mg.exp(log_variance * half) * noise
         a = mg.tanh(z @ w4.T + b4) @ w5.T + b5
-        reconstruction = (mg.logaddexp(a, 0.0) - a * x).sum()
-        loss = (reconstruction + 0.5 * (mean * mean + mg.exp(log_variance) - 1 - log_variance).sum()) / p.batch
+        reconstruction = (mg.logaddexp(a, zero) - a * x).sum()
+        kl = (mean * mean + mg.exp(log_variance) - one - log_variance).sum() * half
+        loss = (reconstruction + kl) * np.float32(1 / p.batch)
         loss.backward()
         descend([parameter.grad for parameter in parameters])
         return float(loss.item())

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,6 +71,17 @@ def test_a_contract_says_what_is_asked_for(name, capsys):
         assert f"{task.name}({', '.join(task.parameters)}) → {', '.join(task.returns)}" in out
     assert EXERCISES[name].page in out
     assert all(f"Eq. {number}" in out for number in EXERCISES[name].equations)
+
+
+def test_every_equation_stands_on_the_page_that_is_named_behind_it(capsys):
+    _, out, _ = run(capsys, "exercises", "--contract", ",".join(EXERCISES))
+    pages = Path(__file__).parents[2] / "derivations"
+    found = re.findall(r"((?:Eq\. [\d.]+, )*Eq\. [\d.]+) \(derivations/([\w.-]+)\)", out)
+    assert sum(equations.count("Eq.") for equations, _ in found) >= sum(len(e.equations) for e in EXERCISES.values())
+    for equations, page in found:
+        text = (pages / page).read_text(encoding="utf-8")
+        for number in re.findall(r"[\d.]+\d", equations):
+            assert f'id="eq-{number.replace(".", "-")}"' in text, (number, page)
 
 
 @pytest.mark.parametrize("arguments", [["--contract", "linaer"], ["--skeleton", "linear,linaer"]])

@@ -76,7 +76,7 @@ def test_a_loop_without_an_end_ends():
 
     began = time.monotonic()
     report = check(relu_forward)
-    assert time.monotonic() - began < sandbox.student.CPU + 3
+    assert time.monotonic() - began < sandbox.WALL + 2
     assert report.judged[0].failure.kind == "timeout"
 
 

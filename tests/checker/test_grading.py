@@ -2,11 +2,13 @@
 
 import csv
 import json
+import os
 import re
 
 import pytest
 
 from scratchgen.__main__ import main
+from scratchgen.checker import check_file
 from scratchgen.checker.exercises import EXERCISES
 from scratchgen.checker.grading import Assignment, grade, submissions
 
@@ -38,6 +40,50 @@ ratio_credit = 0.5
 linear = 10
 relu = 2
 """
+
+
+def small_class(folder, **students):
+    (folder / "all").mkdir()
+    for name, source in students.items():
+        (folder / "all" / f"{name}.py").write_text(source)
+    return folder / "all", Assignment({"linear": 10}), folder / "report"
+
+
+def test_one_students_mistakes_cost_nobody_else_their_grade(tmp_path):
+    """A forward of another shape, and a backward that is wrong as well; then a mistake of ours."""
+    turned = RIGHT.replace("x @ weight.T + bias", "(x @ weight.T + bias).T").replace("dout.T @ x,", "dout.T @ x / 3.3,")
+    everybody = grade(*small_class(tmp_path, ada=RIGHT, bob=turned, zoe=RIGHT))
+    status = {graded.student: [judged.status for judged in graded.report.judged] for graded in everybody}
+    assert status == {"ada": ["right", "right"], "bob": ["wrong", "wrong"], "zoe": ["right", "right"]}
+
+
+def test_a_mistake_of_ours_is_told_and_costs_one_report(tmp_path, monkeypatch):
+    def check(path, **options):
+        if path.stem == "bob":
+            raise IndexError("list index out of range")
+        return check_file(path, **options)
+
+    monkeypatch.setattr("scratchgen.checker.grading.check_file", check)
+    with pytest.warns(UserWarning, match="bob.py: IndexError"):
+        everybody = grade(*small_class(tmp_path, ada=RIGHT, bob=RIGHT))
+    assert [graded.report.score() for graded in everybody] == [10, 0]
+    assert "the checker itself stopped: IndexError" in (tmp_path / "report" / "bob.html").read_text(encoding="utf-8")
+    assert len((tmp_path / "report" / "grades.csv").read_text().splitlines()) == 1 + 4
+
+
+def test_odd_names(tmp_path):
+    """Unpacked from another encoding, in capitals, as the page about all is called."""
+    folder, assignment, _ = small_class(tmp_path, misconceptions=RIGHT)
+    (folder / "BOB.PY").write_text(RIGHT)
+    with open(os.fsencode(folder) + b"/" + "김".encode("cp949") + b".py", "w") as file:
+        file.write(RIGHT)
+    everybody = grade(folder, assignment, folder / "report")
+    assert {graded.student for graded in everybody} == {"BOB", "misconceptions", "\\xb1\\xe8"}
+    assert all(graded.report.ok for graded in everybody)
+    again = grade(folder, assignment, folder / "report")  # the reports are nobody's submission
+    assert [graded.student for graded in again] == [graded.student for graded in everybody]
+    assert "<table" in (folder / "report" / "misconceptions.html").read_text(encoding="utf-8")
+    assert (folder / "report" / "misconceptions-.json").exists()
 
 
 @pytest.fixture(scope="module")

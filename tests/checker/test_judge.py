@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scratchgen.checker.evidence import Trial, vocabulary
 from scratchgen.checker.exercises import EXERCISES, TASKS
 
 from .direct import Variant
@@ -69,3 +70,181 @@ def test_our_own_form_is_stable(name):
     inputs = task.exercise.stress(np.random.default_rng(0), task.exercise.sizes(0))
     right = task.right(task.exercise.with_douts(np.random.default_rng(1), inputs))
     assert all(np.isfinite(a).all() for a in right.values())
+
+
+# ---------------------------------------------------------------------------------------------- odd answers, all judged
+CLIPPED_SIGMOID = "np.clip(1 / (1 + np.exp(-logits)), 0.1, 0.9)"
+
+
+@pytest.mark.parametrize(
+    ("exercise", "source"),
+    [
+        (
+            "linear",
+            """
+            def linear_forward(x, weight, bias): return (x @ weight.T + bias).T
+            def linear_backward(dout, x, weight, bias): return dout @ weight, dout.T @ x / 3.3, dout.sum(0)
+            """,
+        ),
+        ("relu", "def relu_backward(dout, x): return dout[dout * x > 0]"),
+        (
+            "bce_with_logits",
+            f"""
+            def bce_with_logits_forward(logits, target):
+                p = {CLIPPED_SIGMOID}
+                return -(target * np.log(p) + (1 - target) * np.log(1 - p)).sum(1).mean()
+            """,
+        ),
+    ],
+    ids=["a forward of another shape", "a shape that depends on the numbers", "one number, linear in an argument"],
+)
+def test_what_is_odd_is_wrong_and_costs_no_verdict(exercise, source):
+    judged = Variant(exercise, "", source).judged()
+    assert {j.status for j in judged} == {"wrong"}
+    assert all(j.consistent is None for j in judged)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "longdouble"])
+def test_one_status_in_every_precision(dtype):
+    """A small number under a logarithm is "nearly", and no factor of 1."""
+    (forward,) = Variant(
+        "linear", "", f"def linear_forward(x, w, b): return (x @ w.T + b).astype('{dtype}') * 1.00005"
+    ).judged()
+    assert (forward.status, forward.outputs[0].status) == ("right", "nearly")
+    assert not forward.explanations
+    assert ("SINGLE" in {note.code for note in forward.notes}) == (dtype == "float32")
+
+
+COUNTS = """
+    calls = [0]
+    def relu_backward(dout, x):
+        calls[0] += 1
+        return dout * (x > 0) * (1 if calls[0] < 4 else 2)
+"""
+
+
+def test_a_function_that_remembers_is_not_right():
+    (judged,) = Variant("relu", "", COUNTS).judged()
+    assert judged.status == "wrong"
+    assert [e.code for e in judged.explanations] == ["RANDOM"]
+
+
+def test_a_seed_that_is_set_is_no_other_answer():
+    (judged,) = Variant("relu", "", "def relu_forward(x):\n    np.random.seed(42)\n    return x * (x > 0)").judged()
+    assert judged.status == "right"
+    assert [note.code for note in judged.notes] == ["DREW"]
+
+
+LAST_OF_TIES = """
+    def max_pool2d_backward(dout, x):
+        m, c, h, w = x.shape
+        windows = x.reshape(m, c, h // 2, 2, w // 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(m, c, h // 2, w // 2, 4)
+        d = (np.arange(4) == (3 - windows[..., ::-1].argmax(-1))[..., None]) * dout[..., None]
+        return d.reshape(m, c, h // 2, w // 2, 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(x.shape).astype("{}")
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("exercise", "source", "note"),
+    [
+        ("relu", "def relu_backward(dout, x): return (dout * (x >= 0)).astype('{}')", "KINK"),
+        ("relu", "def relu_backward(dout, x): return (dout * (np.sign(x) + 1) / 2).astype('{}')", "KINK"),
+        ("relu", "def relu_backward(dout, x): return (dout * (x > 0) - 3 * dout * (x == 0)).astype('{}')", "NO_SLOPE"),
+        ("max_pool2d", LAST_OF_TIES, "KINK"),
+        ("relu", "def relu_forward(x): return (x * (x > 0) / (x != 0)).astype('{}')", "NO_KINK"),
+        ("relu", "def relu_forward(x): return (x * (x > 0) + (x == 0)).astype('{}')", "KINK_VALUE"),
+    ],
+)
+def test_what_is_said_of_kinks(exercise, source, note, dtype):
+    """At ties as well float32 is no reason for another word."""
+    (judged,) = Variant(exercise, "", source.replace("{}", dtype)).judged()
+    assert judged.status == "right"
+    assert [n.code for n in judged.notes if n.code != "SINGLE"] == [note]
+
+
+def test_an_error_at_a_kink_is_no_convention():
+    source = "def relu_backward(dout, x):\n    if (x == 0).any(): raise ValueError\n    return dout * (x > 0)"
+    (judged,) = Variant("relu", "", source).judged()
+    assert [note.code for note in judged.notes] == ["NO_KINK"]
+
+
+# --------------------------------------------------------------------------------------------------- what is told, true
+SIGMOID = "1 / (1 + np.exp(-logits))"
+
+
+@pytest.mark.parametrize(
+    ("exercise", "source", "code"),
+    [
+        (
+            "bce_with_logits",
+            f"""
+            def bce_with_logits_backward(logits, target):
+                p = {SIGMOID}
+                return (-target / p - (1 - target) / (1 - p)) / len(logits)
+            """,
+            "BCE_PROBABILITY_SIGN",
+        ),
+        (
+            "softmax_cross_entropy",
+            """
+            def softmax_cross_entropy_backward(logits, labels):
+                return -np.exp(logits).sum(1, keepdims=True) / np.exp(logits) / len(logits)
+            """,
+            "CROSS_ENTROPY_ALL_CLASSES",
+        ),
+        ("iwae_bound", "def iwae_bound_backward(log_weights): return np.ones_like(log_weights) / log_weights.size",
+         "IWAE_LOG_INSIDE"),
+    ],
+)  # fmt: skip
+def test_a_cause_is_named_that_is_true_of_the_code(exercise, source, code):
+    (judged,) = Variant(exercise, "", source).judged()
+    assert [e.code for e in judged.explanations] == [code]
+
+
+def test_all_samples_alike_is_a_share_that_is_missing():
+    """Not the ELBO's gradient, which is a Kth of it."""
+    source = "def iwae_bound_backward(log_weights): return np.ones_like(log_weights) / len(log_weights)"
+    (judged,) = Variant("iwae_bound", "", source).judged()
+    assert [(e.code, e.facts["quantity"]) for e in judged.explanations] == [
+        ("MISSING_FACTOR", "the share of the sample")
+    ]
+
+
+def test_an_argument_that_was_forgotten_is_not_told_as_its_sign():
+    source = """
+        def elbo_normal_forward(x, mean, log_variance, noise, weight, bias, pixel_variance):
+            z = mean + np.exp(log_variance / 2) * noise
+            kl = 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(1)
+            error = ((x - z @ weight.T - bias) ** 2 + np.log(2 * np.pi)).sum(1) / 2
+            return (error + kl).mean()
+    """
+    parameters = EXERCISES["elbo_normal"].tasks[0].parameters
+    assert parameters == ("x", "mean", "log_variance", "noise", "weight", "bias", "pixel_variance")
+    (judged,) = Variant("elbo_normal", "", source).judged()
+    assert judged.status == "wrong"
+    assert "sign(" not in str([e.facts for e in judged.explanations])
+
+
+def test_no_two_factors_have_the_same_name():
+    """Else a constant 6 would be told as C·P."""
+    for name, exercise in EXERCISES.items():
+        shapes = [exercise.sizes(shape) for shape in range(3)]
+        rng = np.random.default_rng(0)
+        others = [{letter: rng.uniform(2, 20) for letter in shapes[0]} for _ in range(3)]
+        seen = {}
+        for (label, values), (_, generally) in zip(_factors(exercise, shapes), _factors(exercise, others)):
+            same = seen.setdefault(tuple(np.round(values, 9)), (label, generally))
+            assert np.allclose(same[1], generally), (name, same[0], label)
+            assert np.ptp(values) > 0 or np.ptp(generally) == 0, (name, label)
+
+
+def _factors(exercise, shapes):
+    trials = [Trial({}, {}, {}, number, sizes) for number, sizes in enumerate(shapes)]
+    return [pair for pair in vocabulary(trials, exercise) if np.isfinite(pair[1]).all()]
+
+
+@pytest.mark.parametrize("label", ["2/(N·D)", "1/(N·D)", "√(N·D)"])
+def test_a_factor_is_written_with_its_brackets(label):
+    shapes = [EXERCISES["linear"].sizes(shape) for shape in range(3)]
+    assert label in dict(_factors(EXERCISES["linear"], shapes))

@@ -46,7 +46,9 @@ def test_a_known_mistake_needs_no_facts_but_its_arrays(code):
         ("FACTOR", {"factor": "1/2", "values": ""}, "exactly 1/2 times the right one.", "1/2배입니다."),
         ("EXTRA_FACTOR", {"quantity": "σ", "power": 2.0, "factor": "−1"}, "by the square of σ once", "σ의 제곱이(가)"),
         ("MISSING_FACTOR", {"quantity": "the noise", "power": 1.0, "factor": "1/N"}, "by the factor 1/N", "1/N배"),
-        ("TERMS", {"weights": {"the KL": "0", "the square": "2"}}, "The part “the KL” is missing. The part", "KL"),
+        ("TERMS", {"weights": {"the KL": "0"}, "right": 2}, "“the KL” is missing. The other parts", "나머지 항은 맞"),
+        ("TERMS", {"weights": {"the KL": "0", "a": "2"}, "right": 0}, "The part “a” comes 2 times.", "2배로 들어"),
+        ("BLOCKS", {"axis": 0, "parts": 4, "order": (1, 0, 2, 3)}, "blocks along axis 0 are", "수는 맞지만 0번 축의"),
         ("ADDED", {"times": "1", "factor": "0.1", "quantity": "x"}, "the right one, with 0.1 times x", "정답에 x"),
         ("ADDED", {"times": "N", "factor": "2", "quantity": "1"}, "N times the right one, with 2", "N배에 상수 1"),
         ("MISSING_FACTOR", {"arrays": "dx, dy", "quantity": "σ", "power": 1.0}, "Each of dx, dy is", "dx, dy에 σ"),
@@ -63,6 +65,18 @@ def test_facts_stand_in_the_sentence(code, facts, english, korean):
         said = say(code, language, {"arrays": "dx", **facts})
         assert expected in said.why
         assert "{" not in said.why + said.fix
+
+
+def test_where_all_parts_are_wrong_none_is_called_right():
+    facts = {"arrays": "m", "weights": {"the old m": "0", "the gradient": "2"}, "right": 0}
+    assert "other" not in say("TERMS", "en", facts).why
+    assert "나머지" not in say("TERMS", "ko", facts).why
+
+
+@pytest.mark.parametrize("factor", ["(1−p)²", "lr²", "1/√(1−beta1)"])
+def test_a_factor_is_asked_for_by_the_names_in_it(factor):
+    asked = say("FACTOR", "en", {"arrays": "dx", "factor": factor, "values": ""}).fix
+    assert re.search(r"Where does (p|lr|beta1) come in", asked)
 
 
 def test_what_belongs_in_a_place_is_told_only_by_how_to_mend_it():

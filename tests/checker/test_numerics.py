@@ -121,6 +121,8 @@ def arguments(rng):
         (lambda a: float(np.float32(mlp(a).sum())), True),
         (lambda a: mlp(a).sum(), False),
         (lambda a: 1e3 + mlp(a).mean(), False),
+        (lambda a: 1e9 + mlp(a).sum(), False),  # float64 stands still as well
+        (lambda a: np.float32(1e3 + mlp(a)), True),
         (lambda a: np.zeros(3), False),  # moves with nothing, and so tells nothing
         (lambda a: np.sign(mlp(a)), False),
         (lambda a: a["labels"] * a["lr"], False),

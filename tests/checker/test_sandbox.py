@@ -17,7 +17,9 @@ import pytest
 from scratchgen.checker.exercises import TASKS
 from scratchgen.checker.judge import Judged
 from scratchgen.checker.report import Report
+from scratchgen.checker.sandbox import WALL as PATIENCE
 from scratchgen.checker.sandbox import Sandbox
+from scratchgen.checker.student import CPU
 
 WALL = 1.5
 TASK = TASKS["relu_backward"]
@@ -118,6 +120,24 @@ HOSTILE = {
         "malformed",
         "",
     ),
+    **{
+        f"a forged {what}": (
+            body(
+                f"h = {json.dumps({'status': 'ok', **header}).encode()!r}",
+                FORGE.format("len(h).to_bytes(4, 'little') + h"),
+                "return dout",
+                before="import os",
+            ),
+            "malformed",
+            "",
+        )
+        for what, header in {
+            "array of no numbers, but large": {"arrays": [{"name": "dx", "dtype": "<f8", "shape": [0, 2**70]}]},
+            "array of 70 axes": {"arrays": [{"name": "dx", "dtype": "<f8", "shape": [1] * 70}]},
+            "array of true length": {"arrays": [{"name": "dx", "dtype": "<f8", "shape": [True]}]},
+            "array of no dtype": {"arrays": [{"name": "dx", "dtype": ",", "shape": [1]}]},
+        }.items()
+    },
     "closes all pipes and goes on": (
         body("os.closerange(3, 50)", "while True: pass", before="import os"),
         ("exit", "timeout"),
@@ -199,6 +219,78 @@ def _alive(group):
     return False
 
 
+def test_forged_lists_of_what_was_done_are_left_out(sandbox_of):
+    array = {"name": "dx", "dtype": "<f8", "shape": [0]}
+    header = json.dumps({"status": "ok", "arrays": [array], "changed": [[], "dout"], "shared": 5}).encode()
+    forged = FORGE.format("len(h).to_bytes(4, 'little') + h")
+    answer = sandbox_of(body(f"h = {header!r}", forged, "return dout", before="import os")).call(TASK, arguments())
+    assert (answer.arrays["dx"].shape, answer.changed, answer.shared) == ((0,), ["dout"], [])
+
+
+def test_a_forged_list_of_functions_is_none(sandbox_of):
+    header = json.dumps({"status": "ok", "functions": 5}).encode()
+    source = f"import os\nh = {header!r}\n" + FORGE.format("len(h).to_bytes(4, 'little') + h").replace("\n    ", "\n")
+    sandbox = sandbox_of(source)
+    assert sandbox.functions == []
+    assert sandbox.call(TASK, arguments()).failure.kind == "missing"
+
+
+def test_the_clock_waits_longer_than_the_processor():
+    """So that of four students on two cores none is told of an endless loop."""
+    assert PATIENCE >= 3 * CPU
+
+
+def test_a_copy_may_have_opened_many_files():
+    import colorsys  # noqa: F401
+
+    def relu_backward(dout, x):
+        with open(os.devnull):
+            return dout * (x > 0)
+
+    opened = [open(os.devnull) for _ in range(80)]  # noqa: SIM115
+    try:
+        with Sandbox.of_functions({"relu_backward": relu_backward}) as running:
+            assert running.call(TASK, arguments()).failure is None
+    finally:
+        for file in opened:
+            file.close()
+
+
+def test_an_error_of_several_lines_is_told_from_its_beginning(sandbox_of):
+    answer = sandbox_of(body("raise ValueError('the shapes do not fit:\\n  (3,)\\n  see above')")).call(
+        TASK, arguments()
+    )
+    assert answer.failure.text == "ValueError: the shapes do not fit: (3,) see above"
+    lines = ["np.testing.assert_allclose(dout, x)", "return dout"]
+    answer = sandbox_of(body(*lines, before="import numpy as np")).call(TASK, arguments())
+    assert answer.failure.text.startswith("AssertionError: Not equal to tolerance")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "np.vectorize(lambda dout, x: dout * (x > 0))",
+        "functools.partial(lambda slope, dout, x: dout * ((x > 0) + slope * (x < 0)), 0.0)",
+        "functools.wraps(print)(lambda dout, x: dout * (x > 0))",
+        "Relu()",
+    ],
+)
+def test_whatever_can_be_called_is_a_function(made, sandbox_of):
+    before = (
+        "import functools\nimport numpy as np\nclass Relu:\n    def __call__(self, dout, x): return dout * (x > 0)\n"
+    )
+    given = arguments()
+    answer = sandbox_of(f"{before}relu_backward = {made}\n").call(TASK, given)
+    assert answer.failure is None, answer.failure
+    np.testing.assert_array_equal(answer.arrays["dx"], given["dout"] * (given["x"] > 0))
+
+
+def test_a_ufunc_is_asked_as_it_is(sandbox_of):
+    with sandbox_of("import numpy as np\nrelu_forward = np.positive\n") as running:
+        given = arguments()
+        np.testing.assert_array_equal(running.call(TASKS["relu_forward"], given).arrays["out"], given["x"])
+
+
 def test_a_process_that_died_is_started_again(sandbox_of):
     sandbox = sandbox_of(
         "import os\ndef relu_forward(x):\n    os._exit(3)\n" + body("return dout * (x > 0)", before="")
@@ -269,6 +361,42 @@ def test_a_notebook_brings_its_definitions_only(tmp_path):
     with Sandbox.of_file(path) as sandbox:
         assert sandbox.functions == ["relu_backward"]
         np.testing.assert_array_equal(sandbox.call(TASK, given).arrays["dx"], given["dout"] * (given["x"] > 0))
+
+
+def notebook(tmp_path, *cells):
+    path = tmp_path / "hw.IPYNB"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": cell} for cell in cells]}))
+    return path
+
+
+def test_a_notebook_keeps_what_is_computed_from_what_it_keeps(tmp_path):
+    path = notebook(
+        tmp_path,
+        "import numpy as np\nHALF = 1 / 2\nTINY: float = 10**-300\nONE = np.log(np.e) + HALF - HALF\nlost = open('no')",
+        "from __future__ import annotations\nfiles = !ls\nstep = lambda x: ONE * (x > TINY)\nbefore = lost.read()",
+        "%%time\ndef relu_backward(dout: Any, x: Any):\n    return dout * step(x)\nrelu_backward?",
+    )
+    given = arguments()
+    with Sandbox.of_file(path) as running:
+        assert set(running.functions) >= {"relu_backward", "step"}
+        np.testing.assert_array_equal(running.call(TASK, given).arrays["dx"], given["dout"] * (given["x"] > 0))
+
+
+def test_lines_of_a_notebook_are_those_of_its_cell(tmp_path):
+    path = notebook(tmp_path, "print('first')\n" * 9, "\n# mine\ndef relu_backward(dout, x):\n    return 1 / 0")
+    with Sandbox.of_file(path) as running:
+        assert running.call(TASK, arguments()).failure.line == 4
+
+
+def test_a_cell_that_python_cannot_read_is_told_for_its_functions(tmp_path):
+    path = notebook(
+        tmp_path, "def relu_forward(x):\n    return x * (x > 0)", "import os\ndef relu_backward(dout, x)\n    pass"
+    )
+    with Sandbox.of_file(path) as running:
+        assert running.call(TASKS["relu_forward"], arguments()).failure is None
+        failure = running.call(TASK, arguments()).failure
+    assert (failure.kind, failure.line) == ("exception", 2)
+    assert failure.text.startswith("SyntaxError: ")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "euc-kr"])

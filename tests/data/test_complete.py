@@ -40,6 +40,12 @@ def test_mnist_is_found(small, tmp_path, monkeypatch, pack, folder, how):
         assert_is(mnist(root, split), arrays)
 
 
+def test_a_file_in_the_root_goes_before_one_in_its_folder(small, tmp_path):
+    write(tmp_path, small.files, pack=True)
+    write(tmp_path / "mnist", dict.fromkeys(small.files, b"another file"))
+    assert_is(mnist(tmp_path), small.arrays["train"])
+
+
 def test_the_argument_goes_before_the_environment_and_that_before_the_cache(monkeypatch):
     monkeypatch.setenv("SCRATCHGEN_DATA", "/from/environment")
     assert data_root("/given") == Path("/given")

@@ -13,6 +13,7 @@ def test_the_modes_of_a_ring_are_apart(modes):
     """Neighbours on the ring are a chord 2r·sin(π/K) apart. With the end point counted twice one distance is 0."""
     means = mixture_ring(1, np.random.default_rng(0), modes=modes, radius=3.0).means
     assert len(np.unique(means.round(4), axis=0)) == modes
+    np.testing.assert_array_equal(means[0], (3, 0))
     np.testing.assert_allclose(np.linalg.norm(means, axis=1), 3.0, rtol=1e-6)
     np.testing.assert_allclose(
         pdist(means).min(initial=np.inf), 6 * np.sin(np.pi / modes) if modes > 1 else np.inf, rtol=1e-6
@@ -54,6 +55,9 @@ def test_moons_without_noise_lie_on_their_half_circles():
     np.testing.assert_allclose(np.linalg.norm(second - [1, 0.5], axis=1), 1, rtol=1e-6)
     assert first[:, 1].min() >= 0
     assert second[:, 1].max() <= 0.5
+    for x, (left, right) in ((first[:, 0], (-1, 1)), (second[:, 0], (0, 2))):  # from end to end
+        assert x.min() < left + 0.01
+        assert x.max() > right - 0.01
     assert abs(labels.mean() - 0.5) < 5 * 0.5 / np.sqrt(2000)
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -39,8 +40,9 @@ from demos import (
     sampling_speed,
     saturation,
     vae,
+    weights,
 )
-from scratchgen import plotting, training
+from scratchgen import plotting, tensor, training
 from scratchgen.models.adversarial import MLPGenerator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -491,3 +493,91 @@ def test_the_slides_leftover_gradient_pulls_against_g():
     ratio, cosine = lecture_gan.what_the_slide_adds(game, x)
     assert cosine < -0.99
     assert 0.8 < ratio < 1.25
+
+
+# ----------------------------------------------------------------------------------------------- what the numbers mean
+def test_the_classifier_tells_how_many_are_right_with_the_weights_of_its_best_epoch(
+    tmp_path, capsys, undrawn, monkeypatch
+):
+    """Also where the model gets worse after it."""
+    labels = options.load_images(options.Options()).test[1]
+    almost, runs = (labels + (np.arange(200) < 5)) % 10, []
+
+    def spoil(run):
+        runs.append(run)
+        if run.epoch == 1:
+            run.model.output.bias.data[0] += 99
+
+    def spoiled(*args, train=training.train, **options):
+        return train(*args, callbacks=[spoil], **options)
+
+    monkeypatch.setattr(training, "train", spoiled)
+    monkeypatch.setattr(classifier.MLPClassifier, "predict", lambda model, x: almost)
+    classifier.main(classifier.Config(out=tmp_path, epochs=2, hidden=16))
+    assert "97.50 ± 1.10 % of 200 test digits right" in capsys.readouterr().out
+    assert weights.best_epoch(runs[-1]) == 1
+    for name, value in runs[-1].model.state_dict().items():
+        np.testing.assert_array_equal(value, runs[-1].best[name])
+
+
+def test_errors_are_wrong_answers_in_percent():
+    assert few_labels.percent_wrong(np.array([7, 1, 2, 0]), np.array([7, 1, 2, 3])) == 25
+
+
+def test_of_the_class_asked_for_is_what_the_judge_reads_as_it(capsys):
+    asked = np.repeat(np.arange(10), conditional.OF_EACH)
+    read = np.where(np.arange(len(asked)) % 100 < 3, 9, asked)  # three of each class, but of the nines, are misread
+    game = SimpleNamespace(sample=lambda n, rng, y: np.zeros((n, 1, 28, 28)))
+    judge = SimpleNamespace(reads=lambda x: (read, None), distance=lambda x: 0.0)
+    facts = {"recipe": {"channels": 2, "lr": 0.1, "epochs": 1, "batch_size": 50, "seed": 0}, "data": "few digits"}
+    config, images = conditional.Config(), options.load_images(options.Options())
+    assert "CGAN: 97.3 %" in conditional.tell_classes(config, {"CGAN": game}, [facts], images, judge)
+    assert "0: 97 %" in capsys.readouterr().out
+
+
+def test_a_parzen_window_is_chosen_on_validation_and_scored_on_test_images(monkeypatch):
+    monkeypatch.setattr(parzen, "parzen_score", lambda *arguments: arguments)
+    judge = SimpleNamespace(model=lambda x: tensor(x[:, :10]), distance=lambda x: 0.0)
+    config, x = parzen.Config(validation=40), np.zeros((20, 784), np.float32)
+    images = options.load_images(config)
+    for made, validation, test, *_ in (
+        parzen.measure(config, images, judge, x).parzen,
+        parzen.finer(config, images, x, 0.2),
+    ):
+        assert made is x
+        np.testing.assert_array_equal(validation, images.validation[0][:40])
+        assert test is images.test[0]
+
+
+def test_orders_are_compared_on_test_images(tmp_path, capsys, undrawn, monkeypatch):
+    """Where these are all ink and those of validation all paper; the models are untrained."""
+    models = {}
+
+    def untrained(config, images, bits, kind, order, seed):
+        model, _ = orderings.build(kind, order, config.side, np.random.default_rng(seed))
+        models.setdefault((kind, order), []).append(model)
+        return model
+
+    bits = [np.full((3, 49), ink, np.float32) for ink in (0, 0, 1)]
+    monkeypatch.setattr(orderings, "learn", untrained)
+    monkeypatch.setattr(orderings, "load_bits", lambda images, side: bits)
+    orderings.main(orderings.Config(out=tmp_path, seeds=2, side=7))
+    output = capsys.readouterr().out
+    for (kind, order), several in models.items():
+        validation, test = (np.mean([orderings.nats(model, x) for model in several]) for x in bits[1:])
+        assert f"{kind:6}{order:18}{validation:13.2f}{test:10.2f} ± " in output
+
+
+def test_an_order_is_compared_with_raster_order_seed_by_seed():
+    found = {("MADE", "raster"): [5.0, 7.0], ("MADE", "random"): [4.0, 5.0], ("NADE", "raster"): [0.0, 0.0]}
+    assert orderings.against_raster(found) == {("MADE", "random"): options.interval([-1.0, -2.0])}
+
+
+def test_the_blind_network_is_worse_by_what_it_needs_more():
+    blind, seeing = ("PixelCNN", "Gated, blinded", "3×3, blinded"), ("Gated PixelCNN", "Gated, opened", "3×3, opened")
+    nats = {name: [3.0, 5.0] for name in blind} | {name: [2.0, 1.0] for name in seeing}
+    assert list(blind_spot.differences(nats).values()) == 3 * [[1.0, 4.0]]
+
+
+def test_a_model_that_needs_less_is_below_the_other():
+    assert pixelrnn.apart(np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 5.0])) == "-1.00 ± 0.58"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from demos import differences, dirac_gan, elbo_gap, options, sampling_speed, saturation
+from scratchgen.data import Digits
 from scratchgen.training import CheckpointError
 
 
@@ -131,6 +132,21 @@ def test_without_a_folder_the_bundled_digits_are_taken(monkeypatch, capsys):
     assert [len(images[i][0]) for i in range(3)] == [5000, 1000, 1000]
     assert images.train[0].dtype == np.float32
     assert "5,000 train" in capsys.readouterr().out
+
+
+def test_of_the_complete_training_images_the_last_5000_are_held_back(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    everything, test = (
+        Digits(rng.integers(256, size=(n, 2, 2), dtype=np.uint8), rng.integers(10, size=n)) for n in (5007, 3)
+    )
+    monkeypatch.setattr(options.data, "mnist", lambda root, split: {"train": everything, "test": test}[split])
+    images = options.load_images(Config(data=tmp_path))
+    assert images.complete
+    for k, whole in enumerate((everything.flat(), everything.labels)):
+        np.testing.assert_array_equal(images.train[k], whole[:7])
+        np.testing.assert_array_equal(images.validation[k], whole[7:])
+    np.testing.assert_array_equal(images.test[0], test.flat())
+    np.testing.assert_array_equal(images.test[1], test.labels)
 
 
 def test_a_folder_without_mnist_is_named(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demos import options, pixelcnn, weights
-from scratchgen import plotting
+from scratchgen import plotting, training
 
 SMALL = {"epochs": 1, "blocks": 1, "channels": 4}
 
@@ -65,6 +65,29 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
     again, facts = pixelcnn.pretrained(pixelcnn.Config(model=model))
     assert facts["recipe"] | SMALL == facts["recipe"]
     assert again.live_parameters < 1000
+    mean, error = pixelcnn.measure(again, options.load_bits(config, "static").test)
+    assert trained[0].startswith(f"test NLL {mean:.2f} ± {error:.2f} nats")
+
+
+def test_the_learning_rate_falls_to_0_and_the_weights_are_those_of_the_best_epoch(tmp_path, monkeypatch):
+    """Also where the model gets worse after it."""
+    rates = []
+
+    def spoil(run):
+        rates.append(run.optimizer.lr)
+        if run.epoch == 1:
+            run.model.last.bias.data += 9
+
+    def spoiled(*args, callbacks, train=training.train, **options):
+        return train(*args, callbacks=[*callbacks, spoil], **options)
+
+    monkeypatch.setattr(training, "train", spoiled)
+    config = pixelcnn.Config(out=tmp_path, **SMALL | {"epochs": 2})
+    run, _ = pixelcnn.learn(config, options.load_bits(config, "static"))
+    np.testing.assert_allclose(rates, [config.lr / 2, 0], atol=1e-12)
+    assert weights.best_epoch(run) == 1
+    for name, value in run.model.state_dict().items():
+        np.testing.assert_array_equal(value, run.best[name])
 
 
 def test_a_training_goes_on_from_exported_weights(tmp_path, capsys):

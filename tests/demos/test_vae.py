@@ -92,8 +92,13 @@ def test_exported_weights_come_back(bits, tmp_path, capsys, monkeypatch):
     vae.main(vae.Config(out=tmp_path, pretrained=True, bits=bits))
     (loaded,) = lines(capsys, "test ELBO")
     assert loaded == trained
+    config = vae.Config(bits=bits)
+    model, test = vae.pretrained(config)[0], vae.flat(options.load_bits(config, bits).test)
+    elbo, of_fifty = (vae.measure(model, x, 0)[0] for x in (test, options.spread(test, 50)))
+    assert trained.startswith(f"test ELBO {elbo:.2f} ")
     vae.main(vae.Config(evaluate=True, bits=bits, images=50))
     output = capsys.readouterr().out
+    assert f"test ELBO {of_fifty:.2f} " in output
     assert "Mean ± standard error over 50 of 120 test images" in output
     assert f"{bits} binarization" in output
     size = sum(p.size for p in VAE(784, (8, 6), 3).parameters())
@@ -134,6 +139,8 @@ def test_the_weights_are_those_of_the_best_epoch(tmp_path):
     run, facts = vae.learn(config, options.load_bits(config, "dynamic"), spoil)
     best = weights.best_epoch(run)
     assert best < 3
+    for name, value in run.model.state_dict().items():
+        np.testing.assert_array_equal(value, states[best - 1][name])
     weights.export(tmp_path / "w.npz", "vae", run, facts)
     exported, told = weights.load(tmp_path / "w.npz", "vae")
     for name, value in run.model.state_dict().items():
@@ -147,6 +154,13 @@ def test_training_begins_at_the_mean(tmp_path):
     config = vae.Config(out=tmp_path, **SMALL | {"lr": 1e-9})
     run, _ = vae.learn(config, options.load_bits(config, "dynamic"), lambda run: None)
     assert -300 < run.history["train"][0]["ELBO"] < -150
+
+
+def test_the_learning_rate_falls_to_0_along_a_cosine(tmp_path):
+    rates = []
+    config = vae.Config(out=tmp_path, **SMALL | {"epochs": 4})
+    vae.learn(config, options.load_bits(config, "dynamic"), lambda run: rates.append(run.optimizer.lr))
+    np.testing.assert_allclose(rates, config.lr * (1 + np.cos(np.pi * np.arange(1, 5) / 4)) / 2, atol=1e-12)
 
 
 def test_wrong_weights_are_named(tmp_path, monkeypatch):

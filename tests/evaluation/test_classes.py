@@ -60,6 +60,7 @@ def test_probabilities_logits_and_labels_agree(device):
         np.testing.assert_array_equal(found.shares, expected.shares)
         assert found[1:] == expected[1:]
     assert class_shares(there.argmax(1), 6).dominant == expected.dominant
+    assert len(class_shares(logits, 9).shares) == 9
 
 
 @pytest.mark.equation("22.16")
@@ -100,12 +101,13 @@ def test_what_is_refused():
     ):
         with pytest.raises(ValueError, match="class_shares: expected labels"):
             class_shares(bad, classes)
-    with pytest.raises(ValueError, match=r"labels go from -1 to 10, expected 0 … 9"):
-        class_shares(np.array([10, -1]), 10)
+    for labels, ends in (([10, 3], "3 to 10"), ([-1, 3], "-1 to 3")):
+        with pytest.raises(ValueError, match=f"labels go from {ends}, expected 0 … 9"):
+            class_shares(np.array(labels), 10)
     for bad in (np.ones((3, 2)), np.array([[1.5, -0.5]]), np.ones(3), np.zeros((0, 3))):
         with pytest.raises(ValueError, match="inception_score: expected probabilities"):
             inception_score(bad)
-    for bad in (np.array([1, 2]), np.array([[10, 0]]), np.array([[0.5, 1]])):
+    for bad in (np.array([1, 2]), np.array([[10, 0]]), np.array([[-1, 3]]), np.array([[0.5, 1]])):
         with pytest.raises(ValueError, match="stack_labels: expected labels"):
             stack_labels(bad)
 

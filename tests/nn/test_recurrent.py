@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import scratchgen as sg
 from scratchgen import functional as F
 from scratchgen import nn
+from scratchgen.autograd.engine import reachable
 from scratchgen.nn import recurrent
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -287,12 +288,18 @@ def test_gradients_of_layers(layer, rng):
     assert sg.gradgradcheck(lambda x: whole(x)[0], rng.standard_normal((2, 3, 3)))
 
 
+def numbers_on_the_way_back(y):
+    """The sizes of all gradients together: each rule makes one as large as its argument."""
+    return sum(math.prod(parent.shape) for node in reachable(y.node) for parent, _, _ in node.edges)
+
+
 @LAYERS
 def test_a_long_sequence_costs_in_proportion(layer, rng):
     """1000 steps there and back: no recursion, and no T² (a gradient of full size for each step would be 0.8 GB)."""
     whole = layer(50, 2, rng=rng)
     x = sg.tensor(rng.standard_normal((1000, 4, 50)).astype(np.float32), requires_grad=True)
     y, _ = whole(x)
+    assert numbers_on_the_way_back(y) < 20 * x.size  # with T slices 124
     y.backward(rng.standard_normal(y.shape).astype(np.float32))
     assert x.grad.shape == x.shape
     assert np.isfinite(x.grad.numpy()).all()

@@ -117,6 +117,8 @@ def test_another_configuration_is_named(tmp_path, parts):
     save(path, parts, FACTS, CONFIG)
     with pytest.raises(CheckpointError, match=r"run \(extra was 'absent', is now 5; hidden was 400, is now 200\)"):
         load(path, {**CONFIG, "hidden": 200, "extra": 5})
+    with pytest.raises(CheckpointError, match=r"run \(hidden was 400, is now 'absent'\)"):
+        load(path, {name: value for name, value in CONFIG.items() if name != "hidden"})
 
 
 def test_another_format_is_named(tmp_path, parts, monkeypatch):

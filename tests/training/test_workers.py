@@ -225,3 +225,10 @@ print(usual, kept)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
     usual, kept = map(int, done.stdout.split())
     assert kept < usual / 10
+
+
+def test_freed_memory_is_kept_from_the_beginning_of_a_training(monkeypatch):
+    kept = []
+    monkeypatch.setattr(backend, "keep_memory", lambda: kept.append(True))
+    with Workers(1, make()[0]):
+        assert kept

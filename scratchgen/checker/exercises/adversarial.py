@@ -298,7 +298,7 @@ GRADIENT_PENALTY = Exercise(
         Mistake("PENALTY_SQUARED_LENGTH", lambda slope, strength: strength * (((slope**2).sum(1) - 1) ** 2).mean()),
         Mistake("PENALTY_ZERO_CENTRED", lambda slope, strength: strength * (slope**2).sum(1).mean()),
         Mistake("PENALTY_NOT_SQUARED", lambda slope, strength: strength * (_length(slope) - 1).mean()),
-        Mistake("PENALTY_NOT_SQUARED", lambda slope, strength: strength * (((_length(slope) - 1) ** 2) ** 0.5).mean()),
+        Mistake("PENALTY_ABSOLUTE", lambda slope, strength: strength * (((_length(slope) - 1) ** 2) ** 0.5).mean()),
         Mistake("PENALTY_EACH_NUMBER", lambda slope, strength: strength * ((slope - 1) ** 2).sum(1).mean()),
         Mistake(
             "PENALTY_EACH_NUMBER",

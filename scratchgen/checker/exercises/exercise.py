@@ -24,8 +24,9 @@ __all__ = ["SIZES", "Exercise", "Mistake", "Task"]
 Arguments = dict[str, Any]  # by name: arrays, and plain numbers
 Arrays = dict[str, np.ndarray]
 
-# Three shapes for each letter. In two all sizes differ, so that a factor of 8 can only be N; in the third all are 7, so
-# that a transposed array has the right shape, and gets through to where it can be told from the right one.
+# Three shapes for each letter. In two they differ, so that a factor of 8 can only be N, and no product of them is
+# another one's, or a constant, in all three. In the third most are 7, so that a transposed array has the right shape,
+# and gets through to where it can be told from the right one.
 SIZES: dict[str, tuple[int, int, int]] = {
     "N": (8, 10, 7),  # of a minibatch
     "M": (4, 5, 3),  # of a minibatch of images
@@ -33,14 +34,14 @@ SIZES: dict[str, tuple[int, int, int]] = {
     "H": (11, 8, 7),  # outputs, hidden units
     "K": (12, 9, 7),  # classes
     "J": (7, 11, 7),  # latent dimensions
-    "C": (2, 3, 2),  # channels
-    "F": (3, 2, 2),  # channels made
-    "Y": (5, 6, 6),  # rows of an image
+    "C": (2, 5, 2),  # channels
+    "F": (4, 3, 2),  # channels made
+    "Y": (5, 5, 6),  # rows of an image
     "X": (6, 7, 6),  # columns
-    "P": (3, 2, 3),  # rows of a kernel
-    "Q": (2, 3, 3),  # columns
-    "I": (3, 4, 3),  # rows of a small image
-    "L": (4, 3, 3),  # columns
+    "P": (2, 3, 3),  # rows of a kernel
+    "Q": (3, 2, 3),  # columns
+    "I": (5, 3, 4),  # rows of a small image
+    "L": (3, 5, 4),  # columns
 }
 
 

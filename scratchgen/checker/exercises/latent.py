@@ -423,11 +423,7 @@ IWAE_BOUND = Exercise(
         Mistake("IWAE_LOG_INSIDE", lambda log_weights: log_weights.mean()),
         Mistake(
             "IWAE_LOG_INSIDE",
-            backward=lambda log_weights: {"dlog_weights": np.full(log_weights.shape, 1 / len(log_weights))},
-        ),
-        Mistake(
-            "IWAE_LOG_INSIDE",
-            backward=lambda log_weights: {"dlog_weights": np.full(log_weights.shape, 1 / log_weights.shape[1])},
+            backward=lambda log_weights: {"dlog_weights": np.full(log_weights.shape, 1 / log_weights.size)},
         ),
         Mistake("IWAE_AXIS", lambda log_weights: (log_sum_exp(log_weights, 0) - math.log(len(log_weights))).mean()),
         Mistake("IWAE_AXIS", backward=lambda log_weights: {"dlog_weights": softmax(log_weights, 0) / len(log_weights)}),

@@ -242,7 +242,7 @@ SOFTMAX_CROSS_ENTROPY = Exercise(
             lambda logits, labels: (softplus(logits) - logits * one_hot(labels, logits.shape[1])).sum(1).mean(),
         ),
         Mistake("CROSS_ENTROPY_OF_PROBABILITIES", backward=_with_labels(lambda p, y, n: -y / p / n)),
-        Mistake("CROSS_ENTROPY_OF_PROBABILITIES", backward=_with_labels(lambda p, y, n: -1 / p / n)),
+        Mistake("CROSS_ENTROPY_ALL_CLASSES", backward=_with_labels(lambda p, y, n: -1 / p / n)),
         Mistake("CROSS_ENTROPY_DIAGONAL", backward=_with_labels(lambda p, y, n: -y * (1 - p) / n)),
         Mistake("CROSS_ENTROPY_LABEL_COLUMNS", backward=_label_columns),
         Mistake(
@@ -319,7 +319,7 @@ BCE_WITH_LOGITS = Exercise(
             "BCE_OF_PROBABILITIES", backward=lambda logits, target: {"dlogits": -target / sigmoid(logits) / len(logits)}
         ),
         Mistake(
-            "BCE_OF_PROBABILITIES",
+            "BCE_PROBABILITY_SIGN",
             backward=lambda logits, target: {
                 "dlogits": (-target / sigmoid(logits) - (1 - target) / sigmoid(-logits)) / len(logits)
             },

@@ -164,7 +164,7 @@ ADAM_STEP = Exercise(
     contract="one step of Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², both corrected for their start at 0 by "
     "1 − βᵗ, and θ ← θ − lr·m̂/(√v̂ + ε); parameter θ, gradient g, m, v (H, D); t the number of this "
     "step, 1 for the first; lr, beta1, beta2, eps numbers → the new parameter, m and v (before the "
-    "correction)",
+    "correction). Eq. 21.4 is the same step with sums for these averages: the factors 1 − β drawn out of m and v",
     page="21-unrolling.md",
     equations=("21.4", "21.6"),
     terms=lambda parameter, gradient, m, v, t, lr, beta1, beta2, eps: {

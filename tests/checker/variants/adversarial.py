@@ -446,7 +446,7 @@ WRONG = (
     generator("non_saturating", "S0's listing: both slopes (E13)", "", "(2 * d - 1) / n", ("TERMS",)),
     penalty("of the mean length", "strength * (norm.mean() - 1) ** 2", "", ("PENALTY_OF_MEAN",)),
     penalty("mean of squares", "strength * ((np.sqrt((slope ** 2).mean(1)) - 1) ** 2).mean()", "", ("PENALTY_MEAN_SQUARE",)),
-    penalty("not squared", "strength * np.abs(norm - 1).mean()", "", ("PENALTY_NOT_SQUARED",)),
+    penalty("not squared", "strength * np.abs(norm - 1).mean()", "", ("PENALTY_ABSOLUTE",)),
     discriminator_forward("real and fake exchanged", "-np.log(f).mean() - np.log(1 - r).mean()", ("EXCHANGED", "GAN_LABELS_SWAPPED")),
     # D*, R1, one unrolled step
     best("ratio of the densities", "p / q", "g / q, -g * p / q ** 2", ("OPTIMAL_RATIO",)),

@@ -476,7 +476,7 @@ WRONG = [
     dropout("scaled twice", "x * mask / (1 - p)", "dout * mask / (1 - p) ** 2", "FACTOR"),
     dropout("times x", "x * mask / (1 - p)", "dout * mask * x / (1 - p)", "EXTRA_FACTOR"),
     dropout("multiplied by 1 − p", "x * mask * (1 - p)", "dout * mask * (1 - p)", "FACTOR"),
-    dropout("draws its own", "x * (np.random.rand(*x.shape) > p) / (1 - p)", "dout * mask / (1 - p)", "RANDOM"),
+    dropout("draws its own", "x * (np.random.rand(*x.shape) > p) / (1 - p)", "dout * mask / (1 - p)", "DREW"),
     # embedding
     embedding("assigned", "dw[ids] = dout", "ASSIGNED"),
     embedding("+= with repeats", "dw[ids] += dout", "ASSIGNED"),

@@ -157,6 +157,7 @@ def test_an_infogan_draws_codes_or_takes_them(rng):
     assert (category.sum(1) == 1).all()
     assert np.abs(numbers).max() <= 1
     np.testing.assert_allclose(numbers.std(0), 1 / math.sqrt(3), atol=0.02)
+    assert abs(np.corrcoef(numbers.T)[0, 1]) < 0.05
     np.testing.assert_allclose(z[:, :LATENT].std(0), 1, atol=0.04)
     labels, numbers = np.array([2, 0, 1]), np.array([[0.5, -1], [1, 0], [0, 0]], np.float32)
     z = game.noise(3, rng, like, labels, numbers)

@@ -11,7 +11,7 @@ from scratchgen.models.autoregressive import GatedPixelCNN
 from scratchgen.models.autoregressive.cache import masked_layers
 
 from .proofs import chi_square, dependencies, flips, randomized, total_probability
-from .test_pixelcnn import along_a_line
+from .test_pixelcnn import along_a_line, smallest_read
 
 each_shape = pytest.mark.parametrize(
     ("shape", "levels", "classes"),
@@ -82,6 +82,12 @@ def test_classes_make_a_difference(rng):
     np.testing.assert_allclose(before, before[0], rtol=1e-6)  # labels begin without influence
     model = randomized(model, rng)
     assert np.ptp(model.log_prob(x, y).numpy()) > 1e-2
+
+
+@pytest.mark.parametrize("head", ["hidden", "last"])
+def test_the_head_reads_what_relus_let_through(head, rng):
+    model = small((1, 3, 3), 2, None, rng)
+    assert smallest_read(model, head, rng) == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 8)])

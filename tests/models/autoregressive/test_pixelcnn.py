@@ -120,6 +120,21 @@ def along_a_line(model, f, rng):
     return by_walk, (values[0] - values[1]) / 2e-6
 
 
+@pytest.mark.parametrize("head", ["hidden", "last"])
+def test_the_head_reads_what_relus_let_through(head, rng):
+    model = small((1, 3, 3), 2, rng)
+    assert smallest_read(model, head, rng) == 0
+
+
+def smallest_read(model, name, rng):
+    """The smallest number that enters a layer."""
+    layer, read = getattr(model, name), []
+    forward = layer.forward
+    layer.forward = lambda h: read.append(h.numpy().min()) or forward(h)
+    model.logits(rng.random((5, *model.shape)))
+    return min(read)
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 3), (3, 2, 2)])
 def test_gradients(shape, rng):
     """Those of the parameters, all at once: along a random direction."""

@@ -246,6 +246,14 @@ def test_the_row_recurrence_pixel_by_pixel(rng):
         np.testing.assert_allclose(h[:, r, c, 0], states[r + 1, c + 1, 0], rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.equation("7.4")
+@KINDS
+def test_forget_gates_begin_open(kind, rng):
+    model = PixelRNN((1, 3, 3), 2, kind, hidden=2, layers=1, rng=rng)
+    biases = [layer.bias.data.tolist() for layer in model.modules() if isinstance(layer, LineLSTM)]
+    assert biases == [[0, 0, 1, 1, 0, 0, 0, 0]] * (1 if kind == "row" else 2)
+
+
 @pytest.mark.equation("7.16")
 @pytest.mark.parametrize(("kind", "steps"), [("row", 5), ("diagonal", 2 * (5 + 4))])
 def test_steps_one_after_the_other(kind, steps, rng, monkeypatch):

@@ -117,6 +117,13 @@ def test_the_bound_shown_does_not_depend_on_alpha(rng):
     assert shown[0][1] < shown[1][1]
 
 
+def test_the_entropy_shown_is_the_mean_over_images(rng):
+    model, x = small(rng), bits(rng, len(MIXED), 6)
+    q = F.softmax(model.logits(x).numpy(), 1)
+    _, metrics = model.loss(x, MIXED, rng)
+    assert metrics["entropy"] == pytest.approx(-(q * np.log(q)).sum(1).mean())
+
+
 def test_workers_share_a_minibatch_of_both_kinds(rng):
     """A share may hold labelled images only, or none."""
     model, x = small(rng), bits(rng, 6, 6)

@@ -10,7 +10,7 @@ from scratchgen import backend, optim
 from scratchgen import functional as F
 from scratchgen.distributions import Normal
 from scratchgen.models.latent import VAE
-from scratchgen.models.latent.bounds import log_prob
+from scratchgen.models.latent.bounds import iwae_bound, log_prob
 from scratchgen.training.workers import Workers
 
 from ..slopes import check_slopes
@@ -245,6 +245,23 @@ def test_log_weights_are_the_three_logarithms(form, decoder, rng):
 
 
 @FORM
+@pytest.mark.equation("11.5")
+def test_the_iwae_loss_is_minus_the_bound_of_its_samples(form, rng):
+    model, x, labels = small(rng, **form)
+    noise = np.random.default_rng(3).standard_normal((3, 5, 2)).swapaxes(0, 1)
+    bound = iwae_bound(model.log_weights(x, noise, *labels)).numpy().mean()
+    loss, shown = model.iwae_loss(5)(x, *labels, np.random.default_rng(3))
+    assert loss.item() == pytest.approx(-bound, rel=1e-12)
+    assert shown["IWAE-5"] == pytest.approx(bound, rel=1e-12)
+
+
+@pytest.mark.equation("11.5")
+def test_gradients_of_the_iwae_loss_agree_with_differences(rng):
+    model, x, _ = small(rng)
+    check_slopes(model, lambda: model.iwae_loss(5)(x, np.random.default_rng(3))[0], rng)
+
+
+@FORM
 @pytest.mark.equation("12.4", "12.11")
 def test_the_mean_log_weight_is_the_elbo(form, rng):
     """Both terms sampled or the KL in closed form: the same number, on average."""
@@ -276,6 +293,20 @@ def test_every_form_on_every_device_in_float32(form, decoder, rng, device):
     drawn = model.sample(3, np.random.default_rng(0), labels=there[1] if labels else None)
     assert drawn.shape == x.shape
     assert backend.device_of(drawn) == backend.device_of(there[0])
+
+
+def test_a_convolutional_encoder_reads_a_label_as_maps_each_constant(rng):
+    model, x, (labels,) = small(rng, **FORMS["all"])
+    model.encoder.forward = lambda rows: rows
+    maps = model.encode(x, labels).reshape(3, 2 + 3, 4, 4)
+    assert (maps[:, :2] == x.reshape(3, 2, 4, 4)).all()
+    assert (maps[:, 2:] == np.eye(3)[labels][:, :, None, None]).all()
+
+
+def test_a_map_of_a_convolutional_categorical_decoder_is_one_level_of_every_pixel(rng):
+    model, _, _ = small(rng, "categorical", **FORMS["conv"])
+    model.decoder.output.bias.data[7] += 100
+    assert (model.decode(rng.standard_normal((3, 2))).logits.numpy().argmax(-1) == 7).all()
 
 
 def test_levels_of_a_categorical_decoder_are_drawn_as_often_as_they_are_likely(rng):
