@@ -331,13 +331,10 @@ def _is_between_slopes(task: Task, student: Student) -> bool:
             return float(task.exercise.paired(named(task.exercise.forward(**{**below, **moved})), inputs))
 
         parts = {name: answer.arrays[f"d{name}"] * v for name, v in along.items()}
-        rounding = (
-            sum(float(np.abs(p).sum()) for p in parts.values())
-            * SINGLE
-            * any(_is_single(array) for array in answer.arrays.values())
-        )
+        size, single = sum(float(np.abs(p).sum()) for p in parts.values()), any(map(_is_single, answer.arrays.values()))
         found = slope(line)
-        if not found._replace(error=found.error + rounding).agrees(sum(float(np.sum(p)) for p in parts.values())):
+        found = found._replace(error=found.error + single * SINGLE * size)
+        if not found.agrees(sum(float(np.sum(p)) for p in parts.values())):
             return False
     return True
 

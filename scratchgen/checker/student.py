@@ -290,11 +290,14 @@ def run_cell(source: str, path: str, names: dict[str, Any], compiler: codeop.Com
     Line numbers are the cell's. A function that cannot be read raises its `SyntaxError` when it is called.
     """
     try:
-        statements = ast.parse(MAGIC.sub(r"\1pass", source), path).body
+        try:
+            cell = ast.parse(source, path)
+        except SyntaxError:
+            cell = ast.parse(MAGIC.sub(r"\1pass", source), path)
     except SyntaxError as error:
         names |= {name: partial(_raise, error) for name in re.findall(r"^def (\w+)", source, re.MULTILINE)}
         return
-    for statement in statements:
+    for statement in cell.body:
         code: Any = compiler(ast.Module([statement], []), path, "exec")  # type: ignore[arg-type]
         if isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
             exec(code, names)

@@ -374,7 +374,8 @@ def test_a_notebook_keeps_what_is_computed_from_what_it_keeps(tmp_path):
         tmp_path,
         "import numpy as np\nHALF = 1 / 2\nTINY: float = 10**-300\nONE = np.log(np.e) + HALF - HALF\nlost = open('no')",
         "from __future__ import annotations\nfiles = !ls\nstep = lambda x: ONE * (x > TINY)\nbefore = lost.read()",
-        "%%time\ndef relu_backward(dout: Any, x: Any):\n    return dout * step(x)\nrelu_backward?",
+        "def half(x):\n    return (x\n            % 2)",
+        "%%time\ndef relu_backward(dout: Any, x: Any):\n    return dout * step(x) + 0 * half(x)\nrelu_backward?",
     )
     given = arguments()
     with Sandbox.of_file(path) as running:
