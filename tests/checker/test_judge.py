@@ -87,6 +87,7 @@ CLIPPED_SIGMOID = "np.clip(1 / (1 + np.exp(-logits)), 0.1, 0.9)"
             """,
         ),
         ("relu", "def relu_backward(dout, x): return dout[dout * x > 0]"),
+        ("relu", "def relu_backward(dout, x): return np.append(dout[dout * x > 0], [0, 0])"),
         (
             "bce_with_logits",
             f"""
@@ -96,7 +97,7 @@ CLIPPED_SIGMOID = "np.clip(1 / (1 + np.exp(-logits)), 0.1, 0.9)"
             """,
         ),
     ],
-    ids=["a forward of another shape", "a shape that depends on the numbers", "one number, linear in an argument"],
+    ids=["another shape", "a shape that depends on the numbers", "of two lengths", "one number, linear in an argument"],
 )
 def test_what_is_odd_is_wrong_and_costs_no_verdict(exercise, source):
     judged = Variant(exercise, "", source).judged()
@@ -113,6 +114,12 @@ def test_one_status_in_every_precision(dtype):
     assert (forward.status, forward.outputs[0].status) == ("right", "nearly")
     assert not forward.explanations
     assert ("SINGLE" in {note.code for note in forward.notes}) == (dtype == "float32")
+
+
+def test_in_single_precision_right_is_right_to_fewer_digits():
+    source = "def linear_forward(x, w, b): return np.float32(x) @ np.float32(w).T + np.float32(b)"
+    (forward,) = Variant("linear", "", source).judged()
+    assert [(output.status, output.difference > 1e-7) for output in forward.outputs] == [("right", True)]
 
 
 COUNTS = """
@@ -209,6 +216,15 @@ def test_all_samples_alike_is_a_share_that_is_missing():
     assert [(e.code, e.facts["quantity"]) for e in judged.explanations] == [
         ("MISSING_FACTOR", "the share of the sample")
     ]
+
+
+def test_where_every_part_is_off_none_is_called_right():
+    source = """
+        def momentum_step(parameter, gradient, velocity, lr, momentum):
+            return parameter - lr * (momentum * velocity + gradient), velocity
+    """
+    (judged,) = Variant("momentum_step", "", source).judged()
+    assert [(e.code, len(e.facts["weights"]), e.facts["right"]) for e in judged.explanations] == [("TERMS", 2, 0)]
 
 
 def test_an_argument_that_was_forgotten_is_not_told_as_its_sign():
