@@ -57,6 +57,13 @@ def test_one_students_mistakes_cost_nobody_else_their_grade(tmp_path):
     assert status == {"ada": ["right", "right"], "bob": ["wrong", "wrong"], "zoe": ["right", "right"]}
 
 
+def test_what_has_no_explanation_counts_beside_what_has_one(tmp_path):
+    half = RIGHT.replace("dout @ weight, dout.T @ x,", "dout @ weight + np.sin(9 * x) ** 3, dout.T @ x / len(x),")
+    grade(*small_class(tmp_path, bob=half))
+    told = (tmp_path / "report" / "misconceptions.html").read_text(encoding="utf-8")
+    assert re.findall(r"<code>(.*?)</code>", told) == ["?", "FACTOR"]
+
+
 def test_a_mistake_of_ours_is_told_and_costs_one_report(tmp_path, monkeypatch):
     def check(path, **options):
         if path.stem == "bob":
