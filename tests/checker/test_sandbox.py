@@ -261,6 +261,8 @@ def test_an_error_of_several_lines_is_told_from_its_beginning(sandbox_of):
         TASK, arguments()
     )
     assert answer.failure.text == "ValueError: the shapes do not fit: (3,) see above"
+    lines = ["error = ValueError('first')", "error.add_note('last')", "raise error"]
+    assert sandbox_of(body(*lines)).call(TASK, arguments()).failure.text == "ValueError: first last"
     lines = ["np.testing.assert_allclose(dout, x)", "return dout"]
     answer = sandbox_of(body(*lines, before="import numpy as np")).call(TASK, arguments())
     assert answer.failure.text.startswith("AssertionError: Not equal to tolerance")
