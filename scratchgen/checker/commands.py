@@ -147,6 +147,7 @@ def skeleton(exercise: Exercise) -> str:
     return "\n\n\n".join(functions)
 
 
+# By the number that its equations begin with; page 12 sets no exercise, but Eq. 12.4 is used by two.
 PAGES = {page[:2]: page for page in ("12-elbo.md", *(exercise.page for exercise in EXERCISES.values()))}
 
 

@@ -150,8 +150,9 @@ def grade(
 ) -> list[Graded]:
     """Judge all submissions, `jobs` at a time, and write the reports into the folder `out`.
 
-    Deterministic: the same submissions give the same files, to the byte. With `secret_seed` the inputs are others than
-    those that students see when they check themselves.
+    Deterministic: the same submissions give the same files, to the byte. Where the checker itself fails on one, a
+    warning and that student's page say so, and all others have their grades. With `secret_seed` the inputs are others
+    than those that students see when they check themselves.
     """
     found, target = submissions(folder, without=out), Path(out)
     target.mkdir(parents=True, exist_ok=True)

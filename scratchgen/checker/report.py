@@ -384,6 +384,7 @@ class Report:
 
 
 def unexplained(judged: Judged) -> Sequence[Output]:
+    """The wrong arrays that no explanation covers."""
     explained = {name for e in judged.explanations for name in e.covers}
     return [output for output in judged.outputs if output.status == "wrong" and output.name not in explained]
 

@@ -281,6 +281,7 @@ def text_of(path: str) -> str:
     return data.decode(encoding)
 
 
+# What IPython reads and Python does not: %time, !ls, files = !ls, relu?
 MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.,\t ]+=[ \t]*[%!].*|[\w.]+\?+)$", re.MULTILINE)
 
 

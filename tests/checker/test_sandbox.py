@@ -241,8 +241,6 @@ def test_the_clock_waits_longer_than_the_processor():
 
 
 def test_a_copy_may_have_opened_many_files():
-    import colorsys  # noqa: F401
-
     def relu_backward(dout, x):
         with open(os.devnull):
             return dout * (x > 0)
