@@ -23,6 +23,7 @@ __all__ = [
     "Device",
     "array_module",
     "cuda_available",
+    "described",
     "device_of",
     "devices",
     "host_scalar",
@@ -95,6 +96,11 @@ def _library(x: object) -> Device:
 def is_array(x: object) -> bool:
     """Whether `x` is an array (or array scalar) of a known library."""
     return any(device.owns(x) for device in devices.values())
+
+
+def described(x: Any) -> str:
+    """Dtype and shape of what somebody gave, for an error's text: `float32(3, 4)`; of anything else its type."""
+    return f"{x.dtype}{tuple(x.shape)}" if hasattr(x, "dtype") else type(x).__name__
 
 
 def array_module(x: Array) -> ModuleType:

@@ -143,7 +143,7 @@ class Optimizer:
         for name in ("steps", *self._moments):
             expected, got = mine[name], np.asarray(state.get(name, mine[name]))
             if (expected.shape, expected.dtype) != (got.shape, got.dtype):
-                differences.append(f"{name}: expected {expected.dtype}{expected.shape}, got {got.dtype}{got.shape}")
+                differences.append(f"{name}: expected {backend.described(expected)}, got {backend.described(got)}")
         if differences:
             raise ValueError(f"{type(self).__name__}.load_state_dict:\n  " + "\n  ".join(differences))
         for name in self._settings():

@@ -100,6 +100,12 @@ def test_to_device_stays_where_it_is(device):
     assert not backend.is_array([1.0])
 
 
+def test_an_error_describes_what_it_was_given(device):
+    assert backend.described(backend.to_device(np.ones((3, 4), np.float32), device)) == "float32(3, 4)"
+    assert backend.described(np.int64(2)) == "int64()"
+    assert backend.described([1.0]) == "list"
+
+
 def test_library_functions_beside_ufuncs(device):
     x = backend.to_device(np.zeros(4), device)
     index = backend.to_device(np.array([1, 1, 3]), device)

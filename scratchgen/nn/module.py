@@ -149,12 +149,12 @@ class Module:
         """
         mine = {name: _raw(value) for name, value, _ in self._state()}
         differences = [
-            *(f"{name}: expected {_kind(mine[name])}, got nothing" for name in mine if name not in state),
-            *(f"{name}: unknown here, got {_kind(state[name])}" for name in state if name not in mine),
+            *(f"{name}: expected {backend.described(mine[name])}, got nothing" for name in mine if name not in state),
+            *(f"{name}: unknown here, got {backend.described(state[name])}" for name in state if name not in mine),
             *(
-                f"{name}: expected {_kind(mine[name])}, got {_kind(state[name])}"
+                f"{name}: expected {backend.described(mine[name])}, got {backend.described(state[name])}"
                 for name in mine
-                if name in state and _kind(mine[name]) != _kind(state[name])
+                if name in state and backend.described(mine[name]) != backend.described(state[name])
             ),
         ]
         if differences:
@@ -209,7 +209,3 @@ def _is_buffer(value: Any) -> bool:
 
 def _raw(value: Any) -> Any:
     return value.data if isinstance(value, Tensor) else value
-
-
-def _kind(value: Any) -> str:
-    return f"{value.dtype}{tuple(value.shape)}" if hasattr(value, "dtype") else type(value).__name__

@@ -324,7 +324,7 @@ class InfoGAN(_Asked):
         if numbers is None:
             numbers = 2 * backend.uniform(rng, (n, self.continuous), like=like) - 1
         if getattr(numbers, "shape", None) != (n, self.continuous):
-            raise ValueError(f"InfoGAN: expected numbers {(n, self.continuous)}, got {_described(numbers)}")
+            raise ValueError(f"InfoGAN: expected numbers {(n, self.continuous)}, got {backend.described(numbers)}")
         _check_labels("InfoGAN", labels, n, self.classes)
         return np.concatenate([z, F.one_hot(labels, self.classes, like.dtype), numbers.astype(like.dtype)], axis=1)
 
@@ -434,15 +434,13 @@ def _check_answers(who: str, answers: Tensor, shape: tuple[int, int]) -> Tensor:
     return answers
 
 
-def _described(x: Any) -> str:
-    return f"{x.dtype} {tuple(x.shape)}" if hasattr(x, "dtype") else type(x).__name__
-
-
 def _check_labels(who: str, labels: Any, n: int, classes: int, lowest: int = 0) -> None:
     """Raise `ValueError` unless there is one label for each of n rows."""
     unknown = f", or {lowest} where one is not known" if lowest < 0 else ""
     wanted = f"{who}: expected {n} labels, integers 0 … {classes - 1}{unknown}"
     if getattr(labels, "shape", None) != (n,) or labels.dtype.kind not in "iu":
-        raise ValueError(f"{wanted}, got {_described(labels)}; train on [x, labels], draw with sample(n, rng, labels)")
+        raise ValueError(
+            f"{wanted}, got {backend.described(labels)}; train on [x, labels], draw with sample(n, rng, labels)"
+        )
     if n and not (backend.host_scalar(labels.min()) >= lowest and backend.host_scalar(labels.max()) < classes):
         raise ValueError(f"{wanted}; these go from {labels.min()} to {labels.max()}")

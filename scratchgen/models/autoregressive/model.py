@@ -174,7 +174,7 @@ class Autoregressive(nn.Module):
             return
         wanted = f"{name}: expected a condition of {n} integers 0 … {self.classes - 1}, the classes"
         if getattr(condition, "shape", None) != (n,) or condition.dtype.kind not in "iu":
-            raise ValueError(f"{wanted}, got {_described(condition)}")
+            raise ValueError(f"{wanted}, got {backend.described(condition)}")
         if backend.host_scalar(((condition < 0) | (condition >= self.classes)).any()):
             raise ValueError(f"{wanted}; some lie outside")
 
@@ -184,14 +184,9 @@ class Autoregressive(nn.Module):
         if getattr(known_mask, "dtype", None) != np.dtype(bool) or known_mask.shape not in (x.shape, self.shape):
             raise ValueError(
                 f"{type(self).__name__}: expected a mask, an array of bool, {tuple(x.shape)} or for all images "
-                f"{self.shape}, got {_described(known_mask)}"
+                f"{self.shape}, got {backend.described(known_mask)}"
             )
         return np.broadcast_to(known_mask, x.shape)
-
-
-def _described(x: Any) -> str:
-    """What somebody gave: of an array, its kind and shape."""
-    return f"{x.dtype}{tuple(x.shape)}" if hasattr(x, "shape") else type(x).__name__
 
 
 def quantile(logits: Any, u: Any) -> Any:

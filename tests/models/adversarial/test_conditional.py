@@ -231,11 +231,11 @@ def test_missing_and_wrong_labels(name, method, rng):
     wanted = f"^{who}: expected 7 labels, integers 0 … 2"
     with pytest.raises(ValueError, match=wanted + r".*got Generator; train on \[x, labels\]"):
         loss(x, rng)  # what the training loop does with [x]
-    with pytest.raises(ValueError, match=wanted + r".*got int64 \(6,\)"):
+    with pytest.raises(ValueError, match=wanted + r".*got int64\(6,\)"):
         loss(x, labels[1:], rng)
-    with pytest.raises(ValueError, match=wanted + r".*got float64 \(7,\)"):
+    with pytest.raises(ValueError, match=wanted + r".*got float64\(7,\)"):
         loss(x, labels * 1.0, rng)
-    with pytest.raises(ValueError, match=wanted + r".*got bool \(7,\)"):
+    with pytest.raises(ValueError, match=wanted + r".*got bool\(7,\)"):
         loss(x, labels > 1, rng)
     for wrong in (K, -2 if name == "SGAN" else -1):
         labels[3] = wrong
