@@ -255,8 +255,8 @@ class VAE(nn.Module):
     # ------------------------------------------------------------------------------------------------------- helpers
     @property
     def like(self) -> Any:
-        """An array of the model's dtype and device."""
-        return next(self.parameters()).data
+        """An array of the model's dtype and device: the first that is quickly found."""
+        return next(self.decoder.output.parameters()).data
 
     @property
     def whole_minibatch(self) -> str:
