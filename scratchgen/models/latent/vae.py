@@ -255,7 +255,7 @@ class VAE(nn.Module):
     # ------------------------------------------------------------------------------------------------------- helpers
     @property
     def like(self) -> Any:
-        """An array of the model's dtype and device: the first that is quickly found."""
+        """An array of the model's dtype and device: the decoder's last weight, which is near, for a step asks often."""
         return next(self.decoder.output.parameters()).data
 
     @property
