@@ -38,6 +38,7 @@ class Config(Options):
     lr: Annotated[float, "Adam's learning rate at the beginning; it falls to 0 along a cosine"] = 2e-3
     channels: Annotated[int, "channels of each layer; an LSTM has half as many units, in each direction"] = 32
     blocks: Annotated[int | None, "residual blocks or layers (default: 4 bundled, 15 complete; of LSTMs 1)"] = None
+    kernel: Annotated[int, "side of the kernels in a PixelCNN's blocks: 3, 5 or 7"] = 3
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
     start: Annotated[Path | None, "weights that --export wrote: to train on from, or for the next two options"] = None
@@ -57,7 +58,7 @@ def make(config: Config) -> Any:
         classes = 10 if config.classes else None
         return GatedPixelCNN(channels=config.channels, layers=config.blocks, classes=classes, rng=rng)
     if config.model == "pixelcnn":
-        return PixelCNN(channels=config.channels, blocks=config.blocks, rng=rng)
+        return PixelCNN(channels=config.channels, blocks=config.blocks, kernel=config.kernel, rng=rng)
     return PixelRNN(kind=config.model, hidden=config.channels // 2, layers=config.blocks, rng=rng)
 
 
@@ -116,13 +117,13 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
     return run, {**facts, "recipe": recipe, "validation NLL": min(run.losses)}
 
 
-RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "bits", "classes", "seed")
+RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "kernel", "bits", "classes", "seed")
 
 
 def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
     """The model whose weights are in --start or come with the demo, and what is known of them."""
     state, facts = weights.load(config.start or weights.shipped(config.model), config.NAME)
-    weights.adopt(config, facts["recipe"], "model", "channels", "blocks", "classes")
+    weights.adopt(config, facts["recipe"], "model", "channels", "blocks", "kernel", "classes")
     model = make(config)
     model.load_state_dict(state)
     model.to(config.device)

@@ -5,7 +5,8 @@ python -m demos.vae --pretrained       pictures in seconds, from weights that co
 python -m demos.vae --evaluate         the ELBO and an importance-sampled ln p(x) of these weights; wants --data
 
 --draws 50 stands for the importance-weighted autoencoder of Burda et al. 2016 (arXiv:1509.00519), in training and as a
-name of weights. What two latent dimensions look like, and what more of them change, is in demos.latent_space.
+name of weights; its encoder learns by the doubly reparameterised gradient, Eq. 11.16. What two latent dimensions look
+like, and what more of them change, is in demos.latent_space.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def begin_at_the_mean(model: VAE, x: np.ndarray) -> None:
 
 def loss_of(model: VAE, draws: int = 1) -> Any:
     """Minus the bound, of pixels that are drawn anew each time: b ~ Bernoulli(grey). Bits stay the bits they are."""
-    loss = model.loss if draws == 1 else model.iwae_loss(draws)
+    loss = model.loss if draws == 1 else model.iwae_loss(draws, doubly=True)
     return lambda x, rng: loss(binarize(x, "dynamic", rng), rng)
 
 

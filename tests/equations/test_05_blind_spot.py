@@ -165,15 +165,26 @@ def test_the_counts_of_the_ledger_on_the_networks_of_the_demo():
 
 
 # ------------------------------------------------------------------------------------------------ the rest of the page
-def test_the_table_of_the_page():
-    for first, triangles, total in ((3, (12, 19, 26), 67_977), (7, (10, 17, 24), 55_250)):
-        blind = {
-            (i, j): (context((28, 28), (i, j)) & ~cone((28, 28), (i, j), first, 3)).sum()
-            for i in range(28)
-            for j in range(28)
-        }
-        assert [blind[p] for p in LEDGER] == [w * (w + 1) // 2 for w in triangles]
-        assert sum(blind.values()) == total
+@pytest.mark.parametrize(
+    ("first", "kernel", "counts", "total", "layers"),
+    [
+        (3, 3, [12 * 13 // 2, 19 * 20 // 2, 26 * 27 // 2], 67_977, 26),
+        (7, 3, [10 * 11 // 2, 17 * 18 // 2, 24 * 25 // 2], 55_250, 24),
+        (7, 7, [22, 57, 108], 24_606, 8),
+    ],
+)
+@pytest.mark.equation("5.4", "5.5", "5.6")
+def test_the_table_of_the_page_and_the_depth_before_it(first, kernel, counts, total, layers):
+    blind = {
+        (i, j): (context((28, 28), (i, j)) & ~cone((28, 28), (i, j), first, kernel)).sum()
+        for i in range(28)
+        for j in range(28)
+    }
+    assert [blind[p] for p in LEDGER] == counts
+    assert sum(blind.values()) == total
+    for depth, full in ((layers, True), (layers - 1, False)):  # Eq. 5.5: one less misses more than the blind spot
+        last = cone((28, 28), (27, 27), first, kernel, depth), cone((28, 28), (27, 27), first, kernel)
+        assert np.array_equal(*last) == full
 
 
 def test_the_exercise():

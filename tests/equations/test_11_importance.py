@@ -237,6 +237,75 @@ def test_more_samples_drown_the_encoders_signal_and_not_the_decoders():
     assert many["scale"] / few["scale"] == pytest.approx(4, rel=0.35)
 
 
+# ------------------------------------------------------------------------------------- the gradient, with less noise
+def paths(mean, log_var, scale, noise):
+    """ln w as `by_hand`, and its derivatives for μ and λ through z alone, the density held."""
+    log_w, slopes = by_hand(mean, log_var, scale, noise)
+    half = np.exp(0.5 * log_var) * noise  # z − μ
+    z_bar = slopes["mean"] + half / np.exp(log_var)
+    return log_w, {"mean": z_bar, "log_var": z_bar * 0.5 * half}
+
+
+@pytest.mark.equation("11.15")
+def test_a_weighed_score_is_a_path():
+    """Eq. 11.15 by quadrature, for a share as h: on the left the score, on the right the slope of h along the path."""
+    mean, variance = ENCODER
+    density, others = np.exp(log_normal(Z, mean, variance)), np.exp(log_weight(np.array([0.2, 1.4]), ENCODER)).sum()
+    weight = np.exp(log_joint(Z) - log_normal(Z, mean, variance))
+    share, step = weight / (weight + others), Z[1] - Z[0]
+    slope = np.gradient(share, step)
+    for score, path in (
+        ((Z - mean) / variance, 1.0),  # for μ
+        (0.5 * ((Z - mean) ** 2 / variance - 1), 0.5 * (Z - mean)),  # for ln σ²
+    ):
+        left, right = (density * share * score).sum() * step, (density * slope * path).sum() * step
+        assert abs(left) > 1e-3
+        assert left == pytest.approx(right, rel=1e-4)
+
+
+@pytest.mark.equation("11.9", "11.16")
+@pytest.mark.parametrize("k", [1, 2, 5, 30])
+def test_the_doubly_reparameterised_gradient_has_the_same_mean_and_less_noise(k):
+    """Over 200,000 draws; the share in the place of its square, for k > 1, has not."""
+    noise = np.random.default_rng(16).standard_normal((k, 200_000))
+    log_w, plain = by_hand(0.4, -0.7, 1.3, noise)
+    shares, slopes = normalized_weights(log_w), paths(0.4, -0.7, 1.3, noise)[1]
+    for name, slope in slopes.items():
+        once, twice, mistaken = (
+            (w * s).sum(0) for w, s in ((shares, plain[name]), (shares**2, slope), (shares, slope))
+        )
+        assert twice.std() < 0.9 * once.std(), name
+        error = (twice - once).std() / 200_000**0.5
+        assert abs((twice - once).mean()) < 4 * error, name
+        if k > 1:
+            assert abs((mistaken - once).mean()) > 8 * (mistaken - once).std() / 200_000**0.5, name
+
+
+@pytest.mark.equation("11.2", "11.16")
+def test_at_the_posterior_no_draw_moves_the_encoder():
+    """Eq. 11.9 scatters around zero there; Eq. 11.16 is zero."""
+    variance = 1 / (1 + 1.3**2 / SIGMA2)
+    noise = np.random.default_rng(17).standard_normal((4, 100))
+    point = (variance * 1.3 * X0 / SIGMA2, math.log(variance), 1.3, noise)
+    log_w, slopes = by_hand(*point)
+    np.testing.assert_allclose(log_w, log_w[0, 0], rtol=1e-12)
+    for name, slope in paths(*point)[1].items():
+        np.testing.assert_allclose(slope, 0, atol=1e-12)
+        assert slopes[name].std() > 0.1
+
+
+@pytest.mark.equation("11.17")
+def test_more_samples_raise_the_encoders_signal_where_it_is_reparameterised_twice():
+    rng = np.random.default_rng(18)
+
+    def signal_to_noise(k):
+        log_w, slopes = paths(0.4, -0.7, 1.3, rng.standard_normal((k, 20_000)))
+        gradient = (normalized_weights(log_w) ** 2 * slopes["mean"]).sum(0)
+        return abs(gradient.mean()) / gradient.std()
+
+    assert signal_to_noise(256) / signal_to_noise(16) == pytest.approx(4, rel=0.2)
+
+
 # --------------------------------------------------------------------------------------------- sums, errors, samples
 @pytest.mark.equation("11.11")
 @given(hnp.arrays(np.float64, st.integers(1, 12), elements=st.floats(-1e4, 1e4)), st.data())

@@ -29,6 +29,7 @@ __all__ = [
     "log_prob",
     "normalized_weights",
     "prior_log_prob",
+    "weigh_path",
 ]
 
 
@@ -70,6 +71,20 @@ def effective_sample_size(log_weights: Any) -> Any:
     """
     squares = F.sum(F.square(normalized_weights(log_weights)), 0)
     return 1.0 / F.where(squares == 0, math.inf, squares)
+
+
+@primitive
+def weigh_path(z: Any, shares: Any) -> Any:
+    """z (k, N, latent) as it is; on the way back, the gradient that comes to zᵢ times its share w̃ᵢ, `shares` (k, N).
+
+    Eq. 11.16 (derivations/11-importance.md#eq-11-16), whose second factor w̃ᵢ this is. Weights are known only after z:
+    the array of shares may be filled in later, before the walk back. G. Tucker et al., *Doubly Reparameterized Gradient
+    Estimators for Monte Carlo Objectives*, 2019 (arXiv:1810.04152).
+    """
+    return z.copy()
+
+
+weigh_path.vjp(z=lambda g, shares: g * shares[..., None])
 
 
 def kl_sample(q: Any, z: Any) -> Any:

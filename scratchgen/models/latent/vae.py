@@ -17,7 +17,7 @@ from ... import functional as F
 from ...autograd import Tensor, no_grad
 from ...distributions import Bernoulli, Categorical, MultivariateNormal, Normal
 from .assumptions import check_decoder, check_labels, check_latent, check_levels, check_penalty, check_pixels
-from .bounds import iwae_bound
+from .bounds import iwae_bound, kl_sample, normalized_weights, weigh_path
 from .networks import check_shape, decoder_network, encoder_network, hidden_sizes
 from .terms import (
     bernoulli_log_likelihood,
@@ -193,15 +193,33 @@ class VAE(nn.Module):
         x (N, pixels), noise ε (k, N, latent) → (k, N), in nats. Their mean over k is the ELBO with both terms sampled,
         and `bounds.iwae_bound` of them a bound that is tighter.
         """
-        draws, n = noise.shape[:2]
         q = self.encode(x, labels)
         z = reparameterized(q, noise)
+        # ln p(z) − ln q(z|x), where z is seen as a function of ε: the constants −½ ln 2π cancel.
+        ratio = 0.5 * F.sum(F.square(noise) - F.square(z), -1) + log_spread(q)
+        return self._log_likelihoods(x, z, labels) + ratio
+
+    def doubly_reparameterized(self, x: Any, noise: Any, labels: Any = None) -> Tensor:
+        """The same log-weights, from which `iwae_bound` gives the encoder a gradient with less noise: the decoder's is
+        that of Eq. 11.9, the encoder's that of Eq. 11.16 (derivations/11-importance.md#eq-11-16).
+
+        Their means are those of `log_weights`, and so are the numbers (k, N). But ln q(z|x) counts as a function of z
+        alone, and each z passes its share of the gradient on a second time. For the bound and nothing else.
+        """
+        q = self.encode(x, labels)
+        shares = np.zeros_like(noise, shape=noise.shape[:2])
+        z = weigh_path(reparameterized(q, noise), shares)
+        log_w = self._log_likelihoods(x, z, labels) - kl_sample(detached(q), z)
+        shares[...] = normalized_weights(log_w.data)
+        return log_w
+
+    def _log_likelihoods(self, x: Any, z: Any, labels: Any) -> Tensor:
+        """ln p(x|z) of k samples for each image, z (k, N, latent): (k, N)."""
+        draws, n = z.shape[:2]
         many = None if labels is None else np.tile(labels, draws)
         p = self.decode(F.reshape(z, (draws * n, self.latent)), many)
         log_likelihood = self.log_likelihood(p, np.tile(x.data if isinstance(x, Tensor) else x, (draws, 1)))
-        # ln p(z) − ln q(z|x), where z is seen as a function of ε: the constants −½ ln 2π cancel.
-        ratio = 0.5 * F.sum(F.square(noise) - F.square(z), -1) + log_spread(q)
-        return F.reshape(log_likelihood, (draws, n)) + ratio
+        return F.reshape(log_likelihood, (draws, n))
 
     def loss(self, x: Any, *labels_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
         """The mean −ELBO of a batch, and its terms to be shown; everything in nats per image. Called as
@@ -225,17 +243,19 @@ class VAE(nn.Module):
             loss = reconstruction + self.beta * penalty  # Eq. 12.9
         return loss, {"ELBO": -elbo.data, "reconstruction": reconstruction.data, "KL": divergence.data.mean()}
 
-    def iwae_loss(self, draws: int) -> Any:
+    def iwae_loss(self, draws: int, doubly: bool = False) -> Any:
         """A loss to train on in place of `loss`: minus the importance-weighted bound of k = `draws` samples.
 
-        Eq. 11.5 (derivations/11-importance.md#eq-11-5). Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted
-        Autoencoders*, ICLR 2016.
+        Eq. 11.5 (derivations/11-importance.md#eq-11-5). `doubly` takes the encoder's gradient from
+        `doubly_reparameterized`: the same on average, with less noise. Y. Burda, R. Grosse, R. Salakhutdinov,
+        *Importance Weighted Autoencoders*, ICLR 2016.
         """
+        log_weights = self.doubly_reparameterized if doubly else self.log_weights
 
         def loss(x: Any, *labels_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
             *labels, rng = labels_and_rng
             noise = backend.normal(rng, (len(x), draws, self.latent), self.like)  # images first: workers share them
-            bound = iwae_bound(self.log_weights(x, noise.swapaxes(0, 1), *labels)).mean()
+            bound = iwae_bound(log_weights(x, noise.swapaxes(0, 1), *labels)).mean()
             return -bound, {f"IWAE-{draws}": bound.data}
 
         return loss
@@ -300,3 +320,10 @@ def kl(q: Any) -> Tensor:
 def log_spread(q: Any) -> Tensor:
     """½ ln det Σ of q: (N,)."""
     return 0.5 * F.sum(q.log_var, -1) if isinstance(q, Normal) else F.sum(q.log_diagonal, -1)
+
+
+def detached(q: Any) -> Any:
+    """q with the numbers it has, as constants."""
+    if isinstance(q, Normal):
+        return Normal(q.mean.detach(), q.log_var.detach())
+    return MultivariateNormal(q.mean.detach(), q.factor.detach())

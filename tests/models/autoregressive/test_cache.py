@@ -18,6 +18,7 @@ from .proofs import randomized
 
 MODELS = {
     "PixelCNN": lambda rng: PixelCNN((1, 7, 6), channels=6, blocks=3, rng=rng),
+    "PixelCNN, 7×7": lambda rng: PixelCNN((1, 9, 8), channels=6, blocks=2, rng=rng, kernel=7),
     "PixelCNN, 5 levels": lambda rng: PixelCNN((1, 5, 4), 5, channels=6, blocks=1, rng=rng),
     "PixelCNN, 3 colours": lambda rng: PixelCNN((3, 3, 4), 4, channels=12, blocks=2, rng=rng),
     "Gated": lambda rng: GatedPixelCNN((1, 7, 6), channels=4, layers=3, rng=rng),

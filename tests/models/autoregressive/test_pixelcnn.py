@@ -8,6 +8,7 @@ import pytest
 import scratchgen as sg
 from scratchgen import backend, optim
 from scratchgen import functional as F
+from scratchgen.evaluation import cone, receptive_field
 from scratchgen.models.autoregressive import PixelCNN
 from scratchgen.models.autoregressive.cache import masked_layers
 
@@ -92,6 +93,23 @@ def test_as_many_parameters_as_published():
     model = PixelCNN(blocks=15)
     assert sum(p.size for p in model.parameters()) == 53_569
     assert model.live_parameters == 37_409
+
+
+@pytest.mark.equation("5.3", "6.1")
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+def test_the_kernel_of_the_blocks(kernel, rng):
+    """It sets what is seen, and how many weights there are; whatever it is, the model is causal and a distribution."""
+    model = randomized(PixelCNN((1, 9, 12), channels=8, blocks=1, rng=rng, kernel=kernel), rng)
+    assert model.blocks[0].context.weight.shape[2:] == (kernel, kernel)
+    seen = receptive_field(model, (0, 8, 0), rng)[0] > 0
+    np.testing.assert_array_equal(seen, cone((9, 12), (8, 0), 7, kernel, 1))
+    assert not np.triu(dependencies(model, rng)).any()
+    tiny = randomized(PixelCNN((1, 3, 3), channels=8, blocks=2, rng=rng, kernel=kernel), rng, 0.1)
+    assert total_probability(tiny) == pytest.approx(1, abs=1e-10)
+
+
+def test_five_blocks_of_7x7_have_as_many_parameters_as_fifteen_of_3x3():
+    assert PixelCNN(blocks=5, kernel=7).live_parameters == 39_329
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 8)])
@@ -179,6 +197,9 @@ def test_bad_input(rng):
         PixelCNN((28, 28))
     with pytest.raises(ValueError, match="at least two channels for each of 3 colours, got 4 in all"):
         PixelCNN((3, 8, 8), channels=4)
+    for kernel in (1, 4, 9):
+        with pytest.raises(ValueError, match=f"PixelCNN: expected blocks with a kernel of 3, 5 or 7, got {kernel}"):
+            PixelCNN((1, 8, 8), kernel=kernel)
     model = PixelCNN((1, 4, 4), channels=4, blocks=1, rng=rng)
     with pytest.raises(ValueError, match="PixelCNN: expected images \\(N, 1, 4, 4\\)"):
         model.log_prob(np.zeros((2, 1, 4, 5)))

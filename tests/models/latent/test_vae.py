@@ -262,6 +262,57 @@ def test_gradients_of_the_iwae_loss_agree_with_differences(rng):
 
 
 @FORM
+@pytest.mark.parametrize("decoder", ["bernoulli", "normal", "categorical"])
+@pytest.mark.equation("11.9", "11.16")
+def test_the_doubly_reparameterised_gradient_is_the_formulas(form, decoder, rng):
+    """The same log-weights and the same gradient for the decoder; for the encoder Σ w̃² ∂ln w/∂z ∇z, where z is set free
+    and ln q asked of the distribution as it stands."""
+    model, x, labels = small(rng, decoder, **form)
+    noise = rng.standard_normal((4, 3, 2))
+    log_w, plain = model.doubly_reparameterized(x, noise, *labels), model.log_weights(x, noise, *labels)
+    np.testing.assert_allclose(log_w.numpy(), plain.numpy(), rtol=1e-10)
+    encoder, decoder_ = list(model.encoder.parameters()), list(model.decoder.parameters())
+    found = sg.grad(iwae_bound(log_w).sum(), encoder + decoder_)
+    for g, expected in zip(found[len(encoder) :], sg.grad(iwae_bound(plain).sum(), decoder_), strict=True):
+        np.testing.assert_allclose(g.numpy(), expected.numpy(), rtol=1e-9, atol=1e-12)
+
+    shares = F.softmax(plain.data, 0)
+    levels = x.astype(np.int64) if decoder == "categorical" else x
+    total = [np.zeros(p.shape) for p in encoder]
+    for k in range(4):
+        q = model.encode(x, *labels)
+        path = q.rsample(noise=noise[k])
+        z = sg.tensor(path.numpy(), requires_grad=True)
+        log_q = q.log_prob(z)
+        joint = model.decode(z, *labels).log_prob(levels).sum() + Normal(0.0, 0.0).log_prob(z).sum()
+        (slope,) = sg.grad(joint - log_q.sum(), [z])
+        for sum_, g in zip(total, sg.grad((path * (shares[k, :, None] ** 2 * slope.numpy())).sum(), encoder)):
+            sum_ += g.numpy()
+    for g, expected in zip(found, total):
+        np.testing.assert_allclose(g.numpy(), expected, rtol=1e-9, atol=1e-12)
+    assert sum(np.abs(g).max() > 1e-6 for g in total) > len(total) / 2
+
+
+@pytest.mark.parametrize("posterior", ["diagonal", "full"])
+@pytest.mark.equation("11.16")
+def test_the_doubly_reparameterised_loss_has_the_mean_gradient_of_the_bound(posterior, rng):
+    """Over 100 times 30 draws, along random directions of the encoder's weights: one mean, and less scatter."""
+    model, x, _ = small(rng, posterior=posterior)
+    x = np.tile(x, (30, 1))
+    encoder = list(model.encoder.parameters())
+    directions = [rng.standard_normal((5, p.size)) for p in encoder]
+    drawn = {}
+    for doubly in (False, True):
+        loss, drawn[doubly] = model.iwae_loss(5, doubly), []
+        for seed in range(100):
+            gradient = sg.grad(loss(x, np.random.default_rng(seed))[0], encoder)
+            drawn[doubly].append(sum(d @ g.numpy().ravel() for d, g in zip(directions, gradient)))
+    once, twice = (np.array(drawn[doubly]) for doubly in (False, True))
+    assert (np.abs((twice - once).mean(0)) < 4 * (twice - once).std(0) / 10).all()
+    assert (twice.std(0) < 0.9 * once.std(0)).all()
+
+
+@FORM
 @pytest.mark.equation("12.4", "12.11")
 def test_the_mean_log_weight_is_the_elbo(form, rng):
     """Both terms sampled or the KL in closed form: the same number, on average."""
@@ -286,8 +337,10 @@ def test_every_form_on_every_device_in_float32(form, decoder, rng, device):
     there = [backend.to_device(a, device) for a in (x, *labels)]
     loss, _ = model.loss(*there, np.random.default_rng(2))
     bound, _ = model.iwae_loss(3)(*there, np.random.default_rng(2))
-    (loss + bound).backward()
-    assert loss.dtype == bound.dtype == np.float32
+    twice, _ = model.iwae_loss(3, doubly=True)(*there, np.random.default_rng(2))
+    (loss + bound + twice).backward()
+    assert loss.dtype == bound.dtype == twice.dtype == np.float32
+    assert twice.item() == pytest.approx(bound.item(), rel=1e-5)
     assert all(parameter.grad.dtype == np.float32 for parameter in model.parameters())
     assert loss.item() == pytest.approx(expected, rel=1e-5)
     drawn = model.sample(3, np.random.default_rng(0), labels=there[1] if labels else None)
@@ -369,14 +422,15 @@ def test_free_bits_want_the_whole_minibatch(rng):
     assert Workers(1, model).count == 1
 
 
-def test_workers_share_an_iwae_step(rng):
+@pytest.mark.parametrize("doubly", [False, True])
+def test_workers_share_an_iwae_step(doubly, rng):
     """The images first in the noise: two workers draw the same numbers as one."""
     model, x, _ = small(rng)
     gradients = []
     for count in (1, 2):
         model.zero_grad()
         with Workers(count, model) as crew:
-            crew.backward(model.iwae_loss(5), [x], np.random.default_rng(0))
+            crew.backward(model.iwae_loss(5, doubly), [x], np.random.default_rng(0))
         gradients.append([parameter.grad.numpy().copy() for parameter in model.parameters()])
     for one, two in zip(*gradients):
         np.testing.assert_allclose(two, one, rtol=1e-10, atol=1e-13)
