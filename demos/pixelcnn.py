@@ -37,8 +37,8 @@ class Config(Options):
     batch_size: Annotated[int, "images per step"] = 32
     lr: Annotated[float, "Adam's learning rate at the beginning; it falls to 0 along a cosine"] = 2e-3
     channels: Annotated[int, "channels of each layer; an LSTM has half as many units, in each direction"] = 32
-    blocks: Annotated[int | None, "residual blocks or layers (default: 4 bundled, 15 complete; of LSTMs 1)"] = None
-    kernel: Annotated[int, "side of the kernels in a PixelCNN's blocks: 3, 5 or 7"] = 3
+    blocks: Annotated[int | None, "residual blocks or layers (default: 3 bundled, 5 complete; of LSTMs 1)"] = None
+    kernel: Annotated[int, "side of the kernels in a PixelCNN's blocks: 3, as published with 15 of them, 5 or 7"] = 7
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
     start: Annotated[Path | None, "weights that --export wrote: to train on from, or for the next two options"] = None
@@ -86,7 +86,7 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
             model.grow(config.grow, np.random.default_rng(config.seed))
             config.blocks += config.grow
     else:
-        config.blocks = config.blocks or (1 if config.model in ("row", "diagonal") else 15 if bits.complete else 4)
+        config.blocks = config.blocks or (1 if config.model in ("row", "diagonal") else 5 if bits.complete else 3)
         model = make(config)
         model.to(config.device)
     config.epochs = config.epochs or (60 if bits.complete else 8)
@@ -123,7 +123,8 @@ RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "kernel",
 def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
     """The model whose weights are in --start or come with the demo, and what is known of them."""
     state, facts = weights.load(config.start or weights.shipped(config.model), config.NAME)
-    weights.adopt(config, facts["recipe"], "model", "channels", "blocks", "kernel", "classes")
+    recipe = {"kernel": 3} | facts["recipe"]  # older weights do not say, and had no other
+    weights.adopt(config, recipe, "model", "channels", "blocks", "kernel", "classes")
     model = make(config)
     model.load_state_dict(state)
     model.to(config.device)
