@@ -192,6 +192,7 @@ def test_broken_links_are_caught(old, new, complaint, tmp_path):
         ("functional.exp", "functional.expm1"),
         ("functional.exp", "functional.none"),
         (" -->\n```python", " -->\n\n```python"),
+        ("$x+1$", "x\n\n@primitive\ndef exp(x):\n    return x"),
     ],
 )
 def test_wrong_quotations_are_caught(old, new):

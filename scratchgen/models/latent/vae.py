@@ -203,8 +203,8 @@ class VAE(nn.Module):
         """The same log-weights, from which `iwae_bound` gives the encoder a gradient with less noise: the decoder's is
         that of Eq. 11.9, the encoder's that of Eq. 11.16 (derivations/11-importance.md#eq-11-16).
 
-        Their means are those of `log_weights`, and so are the numbers (k, N). But ln q(z|x) counts as a function of z
-        alone, and each z passes its share of the gradient on a second time. For the bound and nothing else.
+        The numbers (k, N) are those of `log_weights`, and on average the gradients are. But ln q(z|x) counts as a
+        function of z alone, and each z passes its share of the gradient on once more. For the bound and nothing else.
         """
         q = self.encode(x, labels)
         shares = np.zeros_like(noise, shape=noise.shape[:2])
