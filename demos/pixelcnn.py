@@ -24,6 +24,7 @@ from .options import Bits, Options, load_bits, spread, start, tell, to
 from .weights import best_epoch
 
 BITS = 784 * math.log(2)
+BLOCKS = {"pixelcnn": (3, 5), "gated": (4, 15), "row": (1, 1), "diagonal": (1, 1)}  # bundled digits, complete MNIST
 
 
 @dataclass
@@ -37,7 +38,9 @@ class Config(Options):
     batch_size: Annotated[int, "images per step"] = 32
     lr: Annotated[float, "Adam's learning rate at the beginning; it falls to 0 along a cosine"] = 2e-3
     channels: Annotated[int, "channels of each layer; an LSTM has half as many units, in each direction"] = 32
-    blocks: Annotated[int | None, "residual blocks or layers (default: 3 bundled, 5 complete; of LSTMs 1)"] = None
+    blocks: Annotated[
+        int | None, "residual blocks or layers (default: 3 bundled, 5 complete; gated 4 and 15, LSTMs 1)"
+    ] = None
     kernel: Annotated[int, "side of the kernels in a PixelCNN's blocks: 3, as published with 15 of them, 5 or 7"] = 7
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
@@ -86,7 +89,7 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
             model.grow(config.grow, np.random.default_rng(config.seed))
             config.blocks += config.grow
     else:
-        config.blocks = config.blocks or (1 if config.model in ("row", "diagonal") else 5 if bits.complete else 3)
+        config.blocks = config.blocks or BLOCKS[config.model][bits.complete]
         model = make(config)
         model.to(config.device)
     config.epochs = config.epochs or (60 if bits.complete else 8)

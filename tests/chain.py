@@ -290,7 +290,9 @@ def check_quotations(page):
     complaints = []
     if len(quotations) < page.text.count("<!-- source:"):
         complaints.append("a source is named without a python fence right below")
-    if stray := re.search(r"^(def |class |@\w+$|import |from \w+ import ).*", FENCE.sub("", page.text), re.MULTILINE):
+    if stray := re.search(
+        r"^(def \w+\(|class \w+.*:$|@\w+$|import \w+$|from [\w.]+ import ).*", FENCE.sub("", page.text), re.MULTILINE
+    ):
         complaints.append(f"code outside of a fence: {stray[0]}")
     for name, quoted in quotations:
         try:

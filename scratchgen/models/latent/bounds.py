@@ -84,7 +84,7 @@ def weigh_path(z: Any, shares: Any) -> Any:
     return z.copy()
 
 
-weigh_path.vjp(z=lambda g, shares: g * shares[..., None])
+weigh_path.vjp(z=lambda g, shares: g * shares[..., None])  # Eq. 11.16
 
 
 def kl_sample(q: Any, z: Any) -> Any:

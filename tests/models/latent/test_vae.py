@@ -271,14 +271,14 @@ def test_the_doubly_reparameterised_gradient_is_the_formulas(form, decoder, rng)
     noise = rng.standard_normal((4, 3, 2))
     log_w, plain = model.doubly_reparameterized(x, noise, *labels), model.log_weights(x, noise, *labels)
     np.testing.assert_allclose(log_w.numpy(), plain.numpy(), rtol=1e-10)
-    encoder, decoder_ = list(model.encoder.parameters()), list(model.decoder.parameters())
-    found = sg.grad(iwae_bound(log_w).sum(), encoder + decoder_)
-    for g, expected in zip(found[len(encoder) :], sg.grad(iwae_bound(plain).sum(), decoder_), strict=True):
+    inner, outer = list(model.encoder.parameters()), list(model.decoder.parameters())
+    found = sg.grad(iwae_bound(log_w).sum(), inner + outer)
+    for g, expected in zip(found[len(inner) :], sg.grad(iwae_bound(plain).sum(), outer), strict=True):
         np.testing.assert_allclose(g.numpy(), expected.numpy(), rtol=1e-9, atol=1e-12)
 
     shares = F.softmax(plain.data, 0)
     levels = x.astype(np.int64) if decoder == "categorical" else x
-    total = [np.zeros(p.shape) for p in encoder]
+    totals = [np.zeros(p.shape) for p in inner]
     for k in range(4):
         q = model.encode(x, *labels)
         path = q.rsample(noise=noise[k])
@@ -286,11 +286,11 @@ def test_the_doubly_reparameterised_gradient_is_the_formulas(form, decoder, rng)
         log_q = q.log_prob(z)
         joint = model.decode(z, *labels).log_prob(levels).sum() + Normal(0.0, 0.0).log_prob(z).sum()
         (slope,) = sg.grad(joint - log_q.sum(), [z])
-        for sum_, g in zip(total, sg.grad((path * (shares[k, :, None] ** 2 * slope.numpy())).sum(), encoder)):
-            sum_ += g.numpy()
-    for g, expected in zip(found, total):
+        for total, g in zip(totals, sg.grad((path * (shares[k, :, None] ** 2 * slope.numpy())).sum(), inner)):
+            total += g.numpy()
+    for g, expected in zip(found, totals):
         np.testing.assert_allclose(g.numpy(), expected, rtol=1e-9, atol=1e-12)
-    assert sum(np.abs(g).max() > 1e-6 for g in total) > len(total) / 2
+    assert sum(np.abs(g).max() > 1e-6 for g in totals) > len(totals) / 2
 
 
 @pytest.mark.parametrize("posterior", ["diagonal", "full"])
