@@ -25,6 +25,7 @@ from .weights import best_epoch
 
 BITS = 784 * math.log(2)
 BLOCKS = {"pixelcnn": (3, 5), "gated": (4, 15), "row": (1, 1), "diagonal": (1, 1)}  # bundled digits, complete MNIST
+RATES = {"muon": 1e-2, "adam": 2e-3}
 
 
 @dataclass
@@ -36,7 +37,10 @@ class Config(Options):
     )
     epochs: Annotated[int | None, "passes over the data (default: 8 bundled, 60 with static MNIST)"] = None
     batch_size: Annotated[int, "images per step"] = 32
-    lr: Annotated[float, "Adam's learning rate at the beginning; it falls to 0 along a cosine"] = 2e-3
+    optimizer: Annotated[Literal["muon", "adam"], "how to descend: page 35"] = "muon"
+    lr: Annotated[
+        float | None, "its rate at the beginning, falling to 0 along a cosine (default: 0.01, Adam 0.002)"
+    ] = None
     channels: Annotated[int, "channels of each layer; an LSTM has half as many units, in each direction"] = 32
     blocks: Annotated[
         int | None, "residual blocks or layers (default: 3 bundled, 5 complete; gated 4 and 15, LSTMs 1)"
@@ -93,6 +97,8 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
         model = make(config)
         model.to(config.device)
     config.epochs = config.epochs or (60 if bits.complete else 8)
+    config.lr = config.lr or RATES[config.optimizer]
+    descent = {"muon": optim.Muon, "adam": optim.Adam}[config.optimizer]
 
     def loss(x: Any, *rest: Any) -> Any:
         return model.loss(data.binarize(x, "dynamic", rest[-1]) if config.bits == "dynamic" else x, *rest)
@@ -102,7 +108,7 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
 
     schedule = optim.cosine_decay(config.epochs)
     run = training.train(
-        training.Run(model, optim.Adam(model.parameters(), lr=config.lr), np.random.default_rng(config.seed + 1)),
+        training.Run(model, descent(model.parameters(), lr=config.lr), np.random.default_rng(config.seed + 1)),
         loss,
         split(config, bits, 0),
         validation=split(config, bits, 1),
@@ -120,7 +126,7 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
     return run, {**facts, "recipe": recipe, "validation NLL": min(run.losses)}
 
 
-RECIPE = ("model", "epochs", "batch_size", "lr", "channels", "blocks", "kernel", "bits", "classes", "seed")
+RECIPE = ("model", "epochs", "batch_size", "optimizer", "lr", "channels", "blocks", "kernel", "bits", "classes", "seed")
 
 
 def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:

@@ -60,6 +60,30 @@ def adamw(x, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
     return adam(x, lr, betas, eps, 0.0, weight_decay)
 
 
+def muon(x, lr, momentum=0.95, adam=0.4):
+    """By a singular value decomposition, where the library has none."""
+    rows, columns = (*x.shape, 1, 1)[0], x[:1].size if x.ndim else 1
+    if min(rows, columns) == 1:
+        yield from rest(x, lr * adam)
+    u = np.zeros_like(x)
+    while True:
+        g = yield x
+        u = momentum * u + g
+        left, s, right = np.linalg.svd((g + momentum * u).reshape(rows, columns), full_matrices=False)
+        s /= np.sqrt((s**2).sum())
+        for _ in range(5):
+            s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+        x = x - lr * max(1, rows / columns) ** 0.5 * (left * s @ right).reshape(x.shape)
+
+
+def rest(x, lr):
+    """Adam's, as a part of another formula."""
+    steps = adam(x, lr)
+    value = next(steps)
+    while True:
+        value = steps.send((yield value))
+
+
 RULES = [
     pytest.param(optim.SGD, sgd, {"lr": 0.1}, id="SGD"),
     pytest.param(optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.2}, id="momentum"),
@@ -68,6 +92,8 @@ RULES = [
     pytest.param(optim.Adam, adam, {"lr": 0.1}, id="Adam"),
     pytest.param(optim.Adam, adam, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 0.1, "weight_decay": 0.3}, id="Adam-all"),
     pytest.param(optim.AdamW, adamw, {"lr": 0.1, "eps": 0.1, "weight_decay": 0.3}, id="AdamW"),
+    pytest.param(optim.Muon, muon, {"lr": 0.01}, id="Muon"),
+    pytest.param(optim.Muon, muon, {"lr": 0.01, "momentum": 0.5, "adam": 2.0}, id="Muon-all"),
 ]
 rules = pytest.mark.parametrize(("kind", "formula", "settings"), RULES)
 
@@ -472,6 +498,29 @@ def test_numpys_numbers_for_settings_resume_bit_for_bit(make):
         return p.numpy()
 
     np.testing.assert_array_equal(walk(5), walk(None))
+
+
+@pytest.mark.parametrize("size", [1e-42, 1e-30, 1.0, 1e30, 3e37])
+def test_muon_at_the_ends_of_float32(size):
+    """The length of a gradient does not matter to it, however long or short."""
+    g = np.random.default_rng(0).standard_normal((4, 6))
+    expected = optim.orthogonalized(g)
+    found = optim.orthogonalized((g * size).astype(np.float32))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=2e-2 if size < 1e-40 else 2e-5)  # of 1e-42, three digits are left
+
+
+def test_muon_and_what_has_no_gradient_in_it():
+    """A gradient of zeros moves nothing, and a matrix's masked part, where all gradients are 0, stays."""
+    w, still = nn.Parameter(np.ones((3, 4), np.float32)), nn.Parameter(np.ones((5, 2), np.float32))
+    optimizer = optim.Muon([w, still])
+    for seed in range(3):
+        g = np.random.default_rng(seed).standard_normal((3, 4)).astype(np.float32)
+        g[:, 1] = 0
+        w.grad, still.grad = sg.tensor(g), sg.tensor(np.zeros((5, 2), np.float32))
+        optimizer.step()
+    assert (w.numpy() == 1).all(0).tolist() == [False, True, False, False]
+    np.testing.assert_array_equal(still.numpy(), 1)
 
 
 def test_clipping_at_the_ends_of_float32():

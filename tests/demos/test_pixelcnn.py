@@ -109,7 +109,7 @@ def test_a_training_goes_on_from_exported_weights(tmp_path, capsys):
     assert (shown.model, shown.bits) == ("row", "dynamic")
     _, facts = pixelcnn.pretrained(pixelcnn.Config(start=second))
     assert facts["recipe"]["model"] == facts["start"]["recipe"]["model"] == "row"
-    assert facts["start"]["recipe"]["lr"] == pixelcnn.Config.lr
+    assert facts["start"]["recipe"]["lr"] == pixelcnn.RATES["muon"]
     assert "start" not in facts["start"]
     for asked in ({"channels": 6}, {"blocks": 3}, {"model": "gated"}, {"classes": True}):
         with pytest.raises(SystemExit, match=rf"--{next(iter(asked))} .* was asked for, but the weights have"):

@@ -49,6 +49,41 @@ def test_twenty_steps(name, options, dtype):
             same(p.numpy(), q, f"parameter {i} after step {step}")
 
 
+@pytest.fixture
+def exact(monkeypatch):
+    """PyTorch's Muon multiplies with eight bits; here it is to do so with all it has."""
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+
+
+@both
+@pytest.mark.parametrize("momentum", [0.95, 0.5])
+def test_muon(momentum, dtype, exact):
+    """PyTorch's takes matrices only."""
+    shapes = [(3, 4), (6, 2), (16, 40)]
+    ours = [sg.tensor(normal(*shape).astype(dtype), requires_grad=True) for shape in shapes]
+    theirs = [torch.tensor(p.numpy().copy(), requires_grad=True) for p in ours]
+    mine = optim.Muon(ours, 0.1, momentum)
+    yours = torch.optim.Muon(theirs, 0.1, weight_decay=0, momentum=momentum, adjust_lr_fn="original")
+    for step in range(5):
+        for i, (p, q) in enumerate(zip(ours, theirs)):
+            g = np.asarray(normal(*p.shape, seed=100 * step + i)).astype(dtype)
+            p.grad, q.grad = sg.tensor(g), torch.tensor(g)
+        mine.step()
+        yours.step()
+        for i, (p, q) in enumerate(zip(ours, theirs)):
+            same(p.numpy(), q, f"parameter {i} after step {step}")
+
+
+@both
+@pytest.mark.parametrize("shape", [(3, 4), (5, 5), (40, 7)])
+def test_orthogonalized(shape, dtype, exact):
+    """PyTorch has it as a step from 0, of length 1, without momentum."""
+    g, p = normal(*shape).astype(dtype), torch.zeros(shape, dtype=getattr(torch, np.dtype(dtype).name))
+    p.grad = torch.tensor(g)
+    torch.optim.Muon([p], 1.0, weight_decay=0, momentum=0, adjust_lr_fn="original").step()
+    same(optim.orthogonalized(g) * max(1, shape[0] / shape[1]) ** 0.5, -p, "the step")
+
+
 @both
 @pytest.mark.parametrize("max_norm", [0.5, 100.0])
 def test_clip_grad_norm(max_norm, dtype):
