@@ -25,7 +25,7 @@ from .weights import best_epoch
 
 BITS = 784 * math.log(2)
 BLOCKS = {"pixelcnn": (3, 5), "gated": (4, 15), "row": (1, 1), "diagonal": (1, 1)}  # bundled digits, complete MNIST
-RATES = {"muon": 1e-2, "adam": 2e-3}
+OPTIMIZERS: dict[str, tuple[Any, float]] = {"muon": (optim.Muon, 1e-2), "adam": (optim.Adam, 2e-3)}  # and their rates
 
 
 @dataclass
@@ -38,9 +38,7 @@ class Config(Options):
     epochs: Annotated[int | None, "passes over the data (default: 8 bundled, 60 with static MNIST)"] = None
     batch_size: Annotated[int, "images per step"] = 32
     optimizer: Annotated[Literal["muon", "adam"], "how to descend: page 35"] = "muon"
-    lr: Annotated[
-        float | None, "its rate at the beginning, falling to 0 along a cosine (default: 0.01, Adam 0.002)"
-    ] = None
+    lr: Annotated[float | None, "its rate at first, to 0 along a cosine (default: 0.01, of Adam 0.002)"] = None
     channels: Annotated[int, "channels of each layer; an LSTM has half as many units, in each direction"] = 32
     blocks: Annotated[
         int | None, "residual blocks or layers (default: 3 bundled, 5 complete; gated 4 and 15, LSTMs 1)"
@@ -97,8 +95,8 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
         model = make(config)
         model.to(config.device)
     config.epochs = config.epochs or (60 if bits.complete else 8)
-    config.lr = config.lr or RATES[config.optimizer]
-    descent = {"muon": optim.Muon, "adam": optim.Adam}[config.optimizer]
+    optimizer, usual = OPTIMIZERS[config.optimizer]
+    config.lr = config.lr or usual
 
     def loss(x: Any, *rest: Any) -> Any:
         return model.loss(data.binarize(x, "dynamic", rest[-1]) if config.bits == "dynamic" else x, *rest)
@@ -108,7 +106,7 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
 
     schedule = optim.cosine_decay(config.epochs)
     run = training.train(
-        training.Run(model, descent(model.parameters(), lr=config.lr), np.random.default_rng(config.seed + 1)),
+        training.Run(model, optimizer(model.parameters(), lr=config.lr), np.random.default_rng(config.seed + 1)),
         loss,
         split(config, bits, 0),
         validation=split(config, bits, 1),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demos import options, pixelcnn, weights
-from scratchgen import plotting, training
+from scratchgen import optim, plotting, training
 
 SMALL = {"epochs": 1, "blocks": 1, "channels": 4}
 
@@ -69,6 +69,15 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
     assert trained[0].startswith(f"test NLL {mean:.2f} ± {error:.2f} nats")
 
 
+@pytest.mark.parametrize(("name", "kind", "rate"), [("muon", optim.Muon, 0.01), ("adam", optim.Adam, 0.002)])
+def test_the_optimizer_that_was_asked_for_at_its_own_rate(tmp_path, name, kind, rate):
+    for asked, begins in ((None, rate), (0.3, 0.3)):
+        config = pixelcnn.Config(out=tmp_path / str(asked), optimizer=name, lr=asked, **SMALL | {"epochs": 2})
+        run, facts = pixelcnn.learn(config, options.load_bits(config, "static"))
+        assert type(run.optimizer) is kind
+        assert (facts["recipe"]["optimizer"], facts["recipe"]["lr"]) == (name, begins)
+
+
 def test_the_learning_rate_falls_to_0_and_the_weights_are_those_of_the_best_epoch(tmp_path, monkeypatch):
     """Also where the model gets worse after it."""
     rates = []
@@ -109,7 +118,7 @@ def test_a_training_goes_on_from_exported_weights(tmp_path, capsys):
     assert (shown.model, shown.bits) == ("row", "dynamic")
     _, facts = pixelcnn.pretrained(pixelcnn.Config(start=second))
     assert facts["recipe"]["model"] == facts["start"]["recipe"]["model"] == "row"
-    assert facts["start"]["recipe"]["lr"] == pixelcnn.RATES["muon"]
+    assert facts["start"]["recipe"]["lr"] == pixelcnn.OPTIMIZERS["muon"][1]
     assert "start" not in facts["start"]
     for asked in ({"channels": 6}, {"blocks": 3}, {"model": "gated"}, {"classes": True}):
         with pytest.raises(SystemExit, match=rf"--{next(iter(asked))} .* was asked for, but the weights have"):
