@@ -25,7 +25,7 @@ from .weights import best_epoch
 
 BITS = 784 * math.log(2)
 BLOCKS = {"pixelcnn": (3, 5), "gated": (4, 15), "row": (1, 1), "diagonal": (1, 1)}  # bundled digits, complete MNIST
-OPTIMIZERS: dict[str, tuple[Any, float]] = {"muon": (optim.Muon, 1e-2), "adam": (optim.Adam, 2e-3)}  # and their rates
+OPTIMIZERS: dict[str, tuple[Any, float]] = {"muon": (optim.Muon, 1e-2), "adam": (optim.Adam, 8e-3)}  # and their rates
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Config(Options):
     epochs: Annotated[int | None, "passes over the data (default: 8 bundled, 60 with static MNIST)"] = None
     batch_size: Annotated[int, "images per step"] = 32
     optimizer: Annotated[Literal["muon", "adam"], "how to descend: page 35"] = "muon"
-    lr: Annotated[float | None, "its rate at first, to 0 along a cosine (default: 0.01, of Adam 0.002)"] = None
+    lr: Annotated[float | None, "its rate at first, to 0 along a cosine (default: 0.01, of Adam 0.008)"] = None
     channels: Annotated[int, "channels of each layer; an LSTM has half as many units, in each direction"] = 32
     blocks: Annotated[
         int | None, "residual blocks or layers (default: 3 bundled, 5 complete; gated 4 and 15, LSTMs 1)"

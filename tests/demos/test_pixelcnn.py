@@ -69,7 +69,7 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
     assert trained[0].startswith(f"test NLL {mean:.2f} ± {error:.2f} nats")
 
 
-@pytest.mark.parametrize(("name", "kind", "rate"), [("muon", optim.Muon, 0.01), ("adam", optim.Adam, 0.002)])
+@pytest.mark.parametrize(("name", "kind", "rate"), [("muon", optim.Muon, 0.01), ("adam", optim.Adam, 0.008)])
 def test_the_optimizer_that_was_asked_for_at_its_own_rate(tmp_path, name, kind, rate):
     for asked, begins in ((None, rate), (0.3, 0.3)):
         config = pixelcnn.Config(out=tmp_path / str(asked), optimizer=name, lr=asked, **SMALL | {"epochs": 2})
