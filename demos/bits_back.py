@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from scratchgen import backend, files, no_grad, plotting
+from scratchgen import backend, files, no_grad, optim, plotting
 from scratchgen.models.autoregressive import MADE
 from scratchgen.models.latent import VAE
 from scratchgen.models.latent.bits_back import HEADER, Stack, compress, decompress, put
@@ -52,8 +52,8 @@ def main(config: Config) -> None:
     vae = VAE(784, config.hidden, config.latent, rng=rng)
     begin_at_the_mean(vae, bits.train)
     made.layers[-1].bias.data[...] = vae.decoder.output.bias.data
-    made = learn(config, bits, made, "made", 2e-3, epochs)
-    vae = learn(config, bits, vae, "vae", 2e-3, epochs)
+    made = learn(config, bits, made, "made", optim.Adam, 2e-3, epochs)
+    vae = learn(config, bits, vae, "vae", optim.Adam, 2e-3, epochs)
 
     bound = minus_elbo(vae, x, config.seed)
     stacks = grow(vae, test)
