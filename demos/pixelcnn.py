@@ -24,7 +24,7 @@ from .options import Bits, Options, load_bits, spread, start, tell, to
 from .weights import best_epoch
 
 BITS = 784 * math.log(2)
-BLOCKS = {"pixelcnn": (3, 5), "gated": (4, 15), "row": (1, 1), "diagonal": (1, 1)}  # bundled digits, complete MNIST
+BLOCKS = {"pixelcnn": (3, 8), "gated": (4, 15), "row": (1, 1), "diagonal": (1, 1)}  # bundled digits, complete MNIST
 OPTIMIZERS: dict[str, tuple[Any, float]] = {"muon": (optim.Muon, 1e-2), "adam": (optim.Adam, 8e-3)}  # and their rates
 
 
@@ -41,7 +41,7 @@ class Config(Options):
     lr: Annotated[float | None, "its rate at first, to 0 along a cosine (default: 0.01, of Adam 0.008)"] = None
     channels: Annotated[int, "channels of each layer; an LSTM has half as many units, in each direction"] = 32
     blocks: Annotated[
-        int | None, "residual blocks or layers (default: 3 bundled, 5 complete; gated 4 and 15, LSTMs 1)"
+        int | None, "residual blocks or layers (default: 3 bundled, 8 complete; gated 4 and 15, LSTMs 1)"
     ] = None
     kernel: Annotated[int, "side of the kernels in a PixelCNN's blocks: 3, as published with 15 of them, 5 or 7"] = 7
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
