@@ -46,8 +46,9 @@ class Config(Options):
     kernel: Annotated[int, "side of the kernels in a PixelCNN's blocks: 3, as published with 15 of them, 5 or 7"] = 7
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
-    start: Annotated[Path | None, "weights that --export wrote: to train on from, or for the next two options"] = None
-    grow: Annotated[int, "LSTM layers to add to those of --start, which at first change nothing"] = 0
+    start: Annotated[Path | None, "weights that --export wrote: to train on from, to show, or to evaluate"] = None
+    grow: Annotated[int, "blocks or LSTM layers to add to those of --start, which at first change nothing"] = 0
+    widen: Annotated[int, "channels to add to each layer of the PixelCNN of --start, in the same way"] = 0
     pretrained: Annotated[bool, "use the weights that come with the demo instead of training"] = False
     evaluate: Annotated[bool, "with these weights, only print the test NLL"] = False
     export: Annotated[Path | None, "write the trained weights to this file, small, with their recipe"] = None
@@ -85,11 +86,8 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
     facts: dict[str, Any] = {"data": bits.name}
     if config.start:
         model, facts["start"] = pretrained(config)
-        if config.grow:
-            if not isinstance(model, PixelRNN):
-                sys.exit(f"demos.pixelcnn: --grow adds LSTM layers, but these are weights of a {config.model}")
-            model.grow(config.grow, np.random.default_rng(config.seed))
-            config.blocks += config.grow
+        if config.grow or config.widen:
+            grow(model, config)
     else:
         config.blocks = config.blocks or BLOCKS[config.model][bits.complete]
         model = make(config)
@@ -136,6 +134,22 @@ def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
     model.load_state_dict(state)
     model.to(config.device)
     return model, facts
+
+
+def grow(model: Any, config: Config) -> None:
+    """Add to a trained model what --grow and --widen say."""
+    rng = np.random.default_rng(config.seed)
+    if isinstance(model, PixelCNN):
+        model.grow(config.grow, config.widen, rng)
+    elif isinstance(model, PixelRNN) and not config.widen:
+        model.grow(config.grow, rng)
+    else:
+        sys.exit(
+            "demos.pixelcnn: --grow adds blocks to a PixelCNN, or layers to a PixelRNN, and --widen channels to a "
+            f"PixelCNN; these are weights of a {config.model}"
+        )
+    config.blocks += config.grow
+    config.channels += config.widen
 
 
 def measure(model: Any, *test: Any) -> tuple[float, float]:
@@ -189,8 +203,10 @@ def flat(images: np.ndarray) -> np.ndarray:
 
 def main(config: Config) -> None:
     """Train or load, draw, measure."""
-    if config.grow and (config.start is None or config.evaluate or config.pretrained):
-        sys.exit("demos.pixelcnn: --grow is for a training that goes on; say --start and weights to begin from")
+    if (config.grow or config.widen) and (config.start is None or config.evaluate or config.pretrained):
+        sys.exit(
+            "demos.pixelcnn: --grow and --widen are for a training that goes on; say --start and weights to begin from"
+        )
     if config.evaluate:
         model, facts = pretrained(config)
         which = "of these weights" if config.start else "of the weights that come with the demo"

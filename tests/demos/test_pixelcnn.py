@@ -138,11 +138,27 @@ def test_a_training_goes_on_with_more_layers(tmp_path, capsys):
     assert len(model.lstms) == facts["recipe"]["blocks"] == 3
     assert facts["start"]["recipe"]["blocks"] == 1
     for way in ({}, {"start": second, "evaluate": True}, {"start": second, "pretrained": True}):
-        with pytest.raises(SystemExit, match="--grow is for a training that goes on; say --start"):
-            pixelcnn.main(pixelcnn.Config(out=tmp_path / "d", grow=1, **way))
+        for more in ({"grow": 1}, {"widen": 2}):
+            with pytest.raises(SystemExit, match="--grow and --widen are for a training that goes on; say --start"):
+                pixelcnn.main(pixelcnn.Config(out=tmp_path / "d", **more, **way))
+    with pytest.raises(SystemExit, match="--widen channels to a PixelCNN; these are weights of a diagonal"):
+        pixelcnn.main(pixelcnn.Config(out=tmp_path / "g", start=second, widen=2))
     pixelcnn.main(pixelcnn.Config(out=tmp_path / "e", model="gated", export=first, **SMALL))
-    with pytest.raises(SystemExit, match="--grow adds LSTM layers, but these are weights of a gated"):
+    with pytest.raises(SystemExit, match=r"--grow adds blocks to a PixelCNN, .* these are weights of a gated"):
         pixelcnn.main(pixelcnn.Config(out=tmp_path / "f", start=first, grow=1))
+
+
+def test_a_training_goes_on_with_more_blocks_and_channels(tmp_path, capsys):
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "a", export=first, **SMALL))
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "b", export=second, start=first, grow=1, widen=3, epochs=1, lr=1e-9))
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "c", start=second, evaluate=True))
+    numbers = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
+    assert len({line.split(" nats")[0] for line in numbers}) == 1
+    model, facts = pixelcnn.pretrained(pixelcnn.Config(start=second))
+    was = facts["start"]["recipe"]
+    assert (model.channels, len(model.blocks)) == (was["channels"] + 3, was["blocks"] + 1)
+    assert (facts["recipe"]["channels"], facts["recipe"]["blocks"]) == (model.channels, len(model.blocks))
 
 
 @pytest.mark.parametrize("model", ["pixelcnn", "diagonal"])

@@ -215,3 +215,41 @@ def test_one_pass_in_place_of_one_for_each_element(rng):
         for _ in range(11):
             scan.send(np.zeros(1, np.float32))
         assert len(calls) == passes
+
+
+@pytest.mark.equation("6.14")
+@pytest.mark.parametrize("shape", [(1, 5, 4), (3, 4, 4)])
+def test_the_channels_that_were_there_stay_as_they_are(shape, rng):
+    """Of every layer, whatever the new weights are. With one zero set to something else, the logits change."""
+    model = randomized(PixelCNN(shape, 2, channels=7, blocks=2, rng=rng), rng, 0.3)
+    x = (rng.random((3, *shape)) < 0.5).astype(float)
+
+    def features():
+        found = {}
+
+        def run(layer, h):
+            name = next(name for name, module in model.named_modules() if module is layer)
+            found[name] = layer(h)
+            return found[name]
+
+        with sg.no_grad():
+            model.along_row(x, [], run)
+        return {name: value.numpy() for name, value in found.items()}
+
+    before = features()
+    weights = {name: value.numpy().copy() for name, value in model.named_parameters()}
+    model.grow(1, 4, rng)
+    for name, value in model.named_parameters():
+        if name in weights:  # all that is new
+            new = np.ones(value.shape, bool)
+            new[tuple(map(slice, weights[name].shape))] = False
+            new[: len(weights[name])] = False
+            value.data[new & (value.data != 0)] += rng.standard_normal()
+    after = features()
+    assert len(after) == len(before) + 3
+    for name, value in before.items():
+        np.testing.assert_allclose(after[name][:, : value.shape[1]], value, rtol=1e-10, atol=1e-10)
+    assert after["last"].shape == before["last"].shape
+    model.last.weight.data[-1, -1] = 1  # the last output is of the last colour, and may hear every channel
+    model.hidden.bias.data[-1] += 9
+    assert np.abs(features()["last"] - before["last"]).max() > 1

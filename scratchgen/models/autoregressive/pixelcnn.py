@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ... import backend, nn
 from ... import functional as F
-from ... import nn
 from .cache import MaskedNetwork, Run
 
 __all__ = ["PixelCNN", "ResidualBlock"]
@@ -62,6 +62,7 @@ class PixelCNN(MaskedNetwork):
     ) -> None:
         super().__init__(shape, levels)
         colours = shape[0]
+        self.channels, self.kernel = channels, kernel
         if channels // 2 < colours:
             raise ValueError(
                 f"PixelCNN: expected at least two channels for each of {colours} colours, got {channels} in all"
@@ -75,6 +76,29 @@ class PixelCNN(MaskedNetwork):
         )
         self.hidden = masked("B", channels, channels, 1)
         self.last = masked("B", channels, self.outputs, 1)
+
+    def grow(self, blocks: int = 0, channels: int = 0, rng: Any = None) -> None:
+        """Give a trained model more residual blocks, and more channels in every layer.  Eq. 6.14
+        (derivations/06-gated-pixelcnn.md#eq-6-14)
+
+        p(x) stays what it was: what was there begins by hearing nothing of what is new, and a new block by adding
+        nothing. Make the optimizer afterwards: it is to know the new parameters. Raises `ValueError` for fewer.
+        """
+        if min(blocks, channels) < 0:
+            raise ValueError(f"PixelCNN.grow: expected 0 or more, got {blocks} blocks and {channels} channels to add")
+        known, like = dict(self.named_parameters()), self.like
+        larger = PixelCNN(
+            self.shape, self.levels, self.channels + channels, len(self.blocks) + blocks, rng, like.dtype, self.kernel
+        ).to(backend.device_of(like))
+        for name, parameter in larger.named_parameters():
+            if name in known:
+                old = known[name].data
+                parameter.data[: len(old)] = 0  # no output that was there hears a new input
+                parameter.data[tuple(map(slice, old.shape))] = old
+        for block in larger.blocks[len(self.blocks) :]:
+            block.widen.weight.data[...] = 0
+        self.channels, self.first, self.blocks = larger.channels, larger.first, larger.blocks
+        self.hidden, self.last = larger.hidden, larger.last
 
     def along_row(self, x: Any, above: list[Any], run: Run) -> Any:
         h = run(self.first, x)

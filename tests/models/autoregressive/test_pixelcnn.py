@@ -1,5 +1,6 @@
 """PixelCNN: a distribution, causal, as large as published, and what it draws is what it claims."""
 
+import itertools
 import math
 
 import numpy as np
@@ -213,3 +214,44 @@ def test_a_residual_block_changes_nothing_where_its_last_layer_is_zero(rng):
     block.widen.weight.data[...] = 0
     h = rng.standard_normal((2, 8, 4, 4)).astype(np.float32)
     np.testing.assert_array_equal(F.relu(block(h, lambda layer, x: layer(x)).data), np.maximum(h, 0))
+
+
+@pytest.mark.equation("6.14")
+@pytest.mark.parametrize(("blocks", "channels"), [(0, 5), (2, 0), (2, 6), (0, 0)])
+@pytest.mark.parametrize("shape", [(1, 4, 3), (3, 1, 2)])
+def test_it_grows_and_is_what_it_was_until_it_learns(shape, blocks, channels, device, rng):
+    """Twin: a model that had this size from the beginning, with the same weights."""
+    model = randomized(PixelCNN(shape, 2, 24, 2, kernel=5, rng=rng), rng, 0.1).to(device)
+    twin = PixelCNN(shape, 2, 24 + channels, 2 + blocks, rng=rng, dtype=np.float64, kernel=5).to(device)
+    sizes = {name: p.shape for name, p in model.named_parameters()}
+    x = backend.to_device((rng.random((6, *shape)) < 0.5).astype(float), device)
+    before = model.log_prob(x).numpy()
+    model.grow(blocks, channels, rng)
+    alike = [(p.shape, p.dtype, backend.device_of(p.data)) for p in twin.parameters()]
+    assert [(p.shape, p.dtype, backend.device_of(p.data)) for p in model.parameters()] == alike
+    assert model.live_parameters == twin.live_parameters
+    np.testing.assert_allclose(model.log_prob(x).numpy(), before, rtol=1e-12)
+    optimizer = optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(2):  # at first only the zeros feel a slope; then what is behind them as well
+        model.zero_grad()
+        model.loss(x, rng)[0].backward()
+        optimizer.step()
+    for name, p in model.named_parameters():
+        was, slope = sizes.get(name, p.shape), np.abs(p.grad.numpy())
+        parts = itertools.product(*[(slice(0, n), slice(n, None)) for n in was[:2]])
+        assert all(slope[part].max() > 0 for part in parts if slope[part].size), name
+    assert model.log_prob(x).numpy().mean() > before.mean()
+    twin.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(twin.log_prob(x).numpy(), model.log_prob(x).numpy())
+    model.grow(1, 1, rng)  # twice is no other thing than once
+    model.to("cpu")
+    assert total_probability(model) == pytest.approx(1, abs=1e-10)
+    np.testing.assert_array_equal(dependencies(model, rng), np.tri(len(model.order), k=-1, dtype=bool))
+
+
+def test_it_does_not_shrink(rng):
+    model = PixelCNN((1, 3, 3), channels=4, blocks=1, rng=rng)
+    for less in ({"blocks": -1}, {"channels": -2}):
+        with pytest.raises(ValueError, match=r"PixelCNN.grow: expected 0 or more, got .* to add"):
+            model.grow(**less)
+    assert (model.channels, len(model.blocks)) == (4, 1)
