@@ -6,6 +6,7 @@ python -m demos.blind_spot     one stack of masked convolutions against two; abo
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,7 +259,7 @@ def show_digits(config: Config) -> tuple[Path, list[str]]:
 def main(config: Config) -> None:
     """Draw the receptive fields, train on the planted images and on digits, say what it cost."""
     if config.runs < 2:
-        raise ValueError(f"demos.blind_spot: expected --runs of at least 2, for an interval, got {config.runs}")
+        sys.exit(f"demos.blind_spot: expected --runs of at least 2, for an interval, got {config.runs}")
     paths, lines = zip(*(show(config) for show in (show_fields, show_planted, show_digits)))
     tell(*paths)
     print(*(line for part in lines for line in part), sep="\n")

@@ -16,7 +16,7 @@ import numpy as np
 from scratchgen import backend, nn, no_grad, plotting
 from scratchgen import functional as F
 from scratchgen.autograd import Tensor
-from scratchgen.data import binarize
+from scratchgen.data import binarize, quantize
 from scratchgen.evaluation import sharpness
 from scratchgen.models.classifier import MLPClassifier
 from scratchgen.models.latent import VAE
@@ -89,7 +89,7 @@ class Neighbours(nn.Module):
         def loss(x: Any, rng: Any) -> tuple[Tensor, dict[str, Any]]:
             with no_grad():
                 m = vae.decode(vae.encode(x).sample(rng)).mean.data
-            levels = quantise(x)
+            levels = quantize(x, LEVELS)
             logits = self(image(levels / np.float32(LEVELS - 1)), image(m))
             nats = F.cross_entropy(logits, levels.reshape(-1, SIDE, SIDE).astype(np.int64), "sum") * (1 / len(x))
             return nats, {"NLL": nats.data}
@@ -120,10 +120,6 @@ def at_a_pixel(layer: Any, h: Any) -> Any:
 
 def image(flat: Any) -> Any:
     return flat.reshape(len(flat), 1, SIDE, SIDE)
-
-
-def quantise(x: Any) -> Any:
-    return np.rint(x * (LEVELS - 1))
 
 
 # ---------------------------------------------------------------------------------------------------------- priors
@@ -161,11 +157,8 @@ def main(config: Config) -> None:
             found.setdefault(name, []).append((float(sharpness(x).mean()), judge.distance(x)))
         kept = kept or made
     true = float(sharpness(real).mean())
-    print(
-        table(
-            found, true, judge.distance(real[: config.images]), float(sharpness(quantise(real) / (LEVELS - 1)).mean())
-        )
-    )
+    levels = float(sharpness(quantize(real, LEVELS) / (LEVELS - 1)).mean())
+    print(table(found, true, judge.distance(real[: config.images]), levels))
     explain(parts, true)
     tell(*draw(config, found, kept, real, true))
     conclude(config, found, true, images)

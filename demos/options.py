@@ -73,7 +73,8 @@ def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Confi
             continue
         default = "" if f.default is None else " (default: %(default)s)"
         if get_origin(kind) is Literal:
-            parser.add_argument(flag, choices=get_args(kind), default=f.default, help=text + default)
+            choices = get_args(kind)
+            parser.add_argument(flag, type=type(choices[0]), choices=choices, default=f.default, help=text + default)
             continue
         several = "+" if get_origin(kind) is tuple else None  # tuple[int, ...]: one or more
         kind = (get_args(kind) or (kind,))[0]  # of `Path | None` the Path

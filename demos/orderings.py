@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Config(Options):
     batch_size: Annotated[int, "images per step"] = 100
     seeds: Annotated[int, "runs of each kind, at least 2: first weights, minibatches, random orders"] = 3
 
-    side: Annotated[int, "the images are made smaller, side × side pixels: 28, 14 or 7"] = 14
+    side: Annotated[Literal[28, 14, 7], "the images are made smaller, side × side pixels"] = 14
 
     NAME: ClassVar[str] = "orderings"
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "seeds": 2}

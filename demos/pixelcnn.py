@@ -1,6 +1,7 @@
 """PixelCNN (S0, lines 299–330; S3, lines 37–46): an exact likelihood, pixel after pixel.
 
 python -m demos.pixelcnn                    train on the bundled digits, look, and measure
+python -m demos.pixelcnn --levels 256       the lecture's softmax: grey digits, a probability for each of 256 levels
 python -m demos.pixelcnn --pretrained       samples in seconds, from weights that come with the demo
 python -m demos.pixelcnn --evaluate         the test NLL of these weights on static MNIST, if --data finds it
 python -m demos.pixelcnn --evaluate --model diagonal    the same of a PixelRNN
@@ -17,13 +18,13 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from scratchgen import backend, data, no_grad, optim, plotting, training
+from scratchgen import functional as F
 from scratchgen.models.autoregressive import GatedPixelCNN, PixelCNN, PixelRNN
 
 from . import weights
-from .options import Bits, Options, load_bits, spread, start, tell, to
+from .options import Bits, Options, load_bits, load_images, spread, start, tell, to
 from .weights import best_epoch
 
-BITS = 784 * math.log(2)
 BLOCKS = {"pixelcnn": (3, 8), "gated": (4, 15), "row": (1, 1), "diagonal": (1, 1)}  # bundled digits, complete MNIST
 OPTIMIZERS: dict[str, tuple[Any, float]] = {"muon": (optim.Muon, 1e-2), "adam": (optim.Adam, 8e-3)}  # and their rates
 
@@ -43,8 +44,9 @@ class Config(Options):
     blocks: Annotated[
         int | None, "residual blocks or layers (default: 3 bundled, 8 complete; gated 4 and 15, LSTMs 1)"
     ] = None
-    kernel: Annotated[int, "side of the kernels in a PixelCNN's blocks: 3, as published with 15 of them, 5 or 7"] = 7
+    kernel: Annotated[Literal[3, 5, 7], "side of the kernels in a PixelCNN's blocks: 3 as published, with 15"] = 7
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
+    levels: Annotated[int, "2 for bits; more for grey digits, whose pixels have so many levels, such as 16 or 256"] = 2
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
     start: Annotated[Path | None, "weights that --export wrote: to train on from, to show, or to evaluate"] = None
     grow: Annotated[int, "blocks or LSTM layers to add to those of --start, which at first change nothing"] = 0
@@ -62,18 +64,32 @@ def make(config: Config) -> Any:
     rng = np.random.default_rng(config.seed)
     if config.model == "gated":
         classes = 10 if config.classes else None
-        return GatedPixelCNN(channels=config.channels, layers=config.blocks, classes=classes, rng=rng)
+        return GatedPixelCNN(
+            levels=config.levels, channels=config.channels, layers=config.blocks, classes=classes, rng=rng
+        )
     if config.model == "pixelcnn":
-        return PixelCNN(channels=config.channels, blocks=config.blocks, kernel=config.kernel, rng=rng)
-    return PixelRNN(kind=config.model, hidden=config.channels // 2, layers=config.blocks, rng=rng)
+        return PixelCNN(
+            levels=config.levels, channels=config.channels, blocks=config.blocks, kernel=config.kernel, rng=rng
+        )
+    return PixelRNN(levels=config.levels, kind=config.model, hidden=config.channels // 2, layers=config.blocks, rng=rng)
 
 
-def load_labelled(config: Config, how: str) -> Bits:
-    """Binary digits, with labels where the model wants them."""
-    bits = load_bits(config, how)
+def load_digits(config: Config, how: str) -> Bits:
+    """Binary digits, or grey ones in levels, with labels where the model wants them."""
+    bits = load_bits(config, how) if config.levels == 2 else load_levels(config, how)
     if config.classes and (config.model != "gated" or not bits.labels):
         sys.exit("demos.pixelcnn: --classes wants --model gated, and digits with labels: --bits dynamic has them")
     return bits
+
+
+def load_levels(config: Config, how: str) -> Bits:
+    """Grey digits, their pixels whole numbers 0 … levels − 1. With 256 levels they are those of the files."""
+    if how == "dynamic":
+        sys.exit(f"demos.pixelcnn: --bits dynamic draws bits anew, and with --levels {config.levels} there are none")
+    images = load_images(config)
+    grey, labels = zip(images.train, images.validation, images.test)
+    splits = [data.quantize(x, config.levels).reshape(-1, 1, 28, 28) for x in grey]
+    return Bits(*splits, labels, f"{images.name}, {config.levels} grey levels", images.complete)
 
 
 def split(config: Config, bits: Bits, which: int) -> list[Any]:
@@ -122,14 +138,17 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
     return run, {**facts, "recipe": recipe, "validation NLL": min(run.losses)}
 
 
-RECIPE = ("model", "epochs", "batch_size", "optimizer", "lr", "channels", "blocks", "kernel", "bits", "classes", "seed")
+RECIPE = (
+    "model", "epochs", "batch_size", "optimizer", "lr", "channels", "blocks", "kernel", "bits", "levels", "classes",
+    "seed",
+)  # fmt: skip
 
 
 def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
     """The model whose weights are in --start or come with the demo, and what is known of them."""
     state, facts = weights.load(config.start or weights.shipped(config.model), config.NAME)
     recipe = {"kernel": 3} | facts["recipe"]  # older weights do not say, and had no other
-    weights.adopt(config, recipe, "model", "channels", "blocks", "kernel", "classes")
+    weights.adopt(config, recipe, "model", "channels", "blocks", "kernel", "levels", "classes")
     model = make(config)
     model.load_state_dict(state)
     model.to(config.device)
@@ -165,7 +184,7 @@ def draw_samples(model: Any, test: np.ndarray, title: str, seed: int, path: Path
     """A hundred samples; with classes, a row of each digit."""
     digits = None if model.classes is None else on_device(np.repeat(np.arange(10), 10), model)
     samples = backend.to_host(model.sample(100, np.random.default_rng(seed), digits))
-    groups = {"test digits": flat(spread(test, 100)), "samples of the model": flat(samples)}
+    groups = {"test digits": grey(spread(test, 100), model), "samples of the model": grey(samples, model)}
     return plotting.save(plotting.comparison(groups, 10, title), path)
 
 
@@ -180,29 +199,52 @@ def draw_completions(model: Any, test: list[Any], title: str, seed: int, path: P
     )
     chosen = backend.to_host(test[0][rows])[:, None]
     sheet = np.concatenate([chosen, np.where(upper, chosen, np.nan), completed.reshape(10, 9, 1, 28, 28)], 1)
-    groups = {"a test digit, what the model is given of it, nine completions": flat(sheet.reshape(-1, 1, 28, 28))}
+    groups = {"a test digit, what the model is given of it, nine completions": grey(sheet, model)}
     return plotting.save(plotting.comparison(groups, 11, title), path)
 
 
 def draw_animation(model: Any, title: str, seed: int, path: Path) -> Path:
     """Sixteen digits as they are drawn, pixel after pixel; grey is not yet there."""
     digits = None if model.classes is None else on_device(np.arange(16) % 10, model)
-    samples = flat(backend.to_host(model.sample(16, np.random.default_rng(seed), digits)))
+    samples = grey(backend.to_host(model.sample(16, np.random.default_rng(seed), digits)), model)
     there = np.arange(samples.shape[1])
     frames = [np.where(there < drawn, samples, np.nan) for drawn in range(20, 785, 20)]
     return plotting.animate([*frames, samples], 4, path, title)
+
+
+def draw_conditionals(model: Any, test: np.ndarray, title: str, path: Path) -> Path:
+    """What the softmax says of six pixels of a digit, from left to right where a stroke begins, and what they are."""
+    image = spread(test, 5)[2:3]  # neither a 0 nor a 1
+    row = 14
+    first = int(np.argmax(image[0, 0, row] > 0))
+    with no_grad():
+        logits = model.logits(model.scaled(on_device(image, model)))
+        p = backend.to_host(F.softmax(logits, 1).data)[0, :, 0, row]
+    figure, axes = plotting.panels([2.1] * 6, 2.4, title)
+    with plotting.style():
+        for j, axis in enumerate(axes, first - 2):
+            truth = int(image[0, 0, row, j])
+            axis.stairs(p[:, j], np.arange(model.levels + 1) - 0.5, fill=True)
+            axis.axvline(truth, linestyle=":", color="black")
+            axis.set(title=f"row {row}, column {j}", xlabel=f"level; it is {truth}", yscale="log", ylim=(1e-5, 1.5))
+        axes[0].set_ylabel("probability")
+    return plotting.save(figure, path)
 
 
 def on_device(array: np.ndarray, model: Any) -> Any:
     return backend.to_device(array, backend.device_of(model.like))
 
 
-def flat(images: np.ndarray) -> np.ndarray:
-    return images.reshape(len(images), -1)
+def grey(levels: np.ndarray, model: Any) -> np.ndarray:
+    """Images of levels as vectors (N, 784) in [0, 1]."""
+    return levels.reshape(-1, model.size) / (model.levels - 1)
 
 
 def main(config: Config) -> None:
     """Train or load, draw, measure."""
+    for name in ("channels", "levels"):
+        if getattr(config, name) < 2:
+            sys.exit(f"demos.pixelcnn: expected --{name} of at least 2, got {getattr(config, name)}")
     if (config.grow or config.widen) and (config.start is None or config.evaluate or config.pretrained):
         sys.exit(
             "demos.pixelcnn: --grow and --widen are for a training that goes on; say --start and weights to begin from"
@@ -210,12 +252,12 @@ def main(config: Config) -> None:
     if config.evaluate:
         model, facts = pretrained(config)
         which = "of these weights" if config.start else "of the weights that come with the demo"
-        tell_number(model, load_labelled(config, facts["recipe"]["bits"]), config, which)
+        tell_number(model, load_digits(config, facts["recipe"]["bits"]), config, which)
         return
     if config.pretrained:
         model, facts = pretrained(config)
         config.bits = facts["recipe"]["bits"]
-    bits = load_labelled(config, config.bits)
+    bits = load_digits(config, config.bits)
     if config.pretrained:
         name = f"pretrained {config.model}, validation {facts['validation NLL']:.2f} nats"
         pictures = []
@@ -229,6 +271,8 @@ def main(config: Config) -> None:
         if config.export:
             weights.export(config.export, config.NAME, run, facts)
     title, folder = f"{name}; seed {config.seed}", config.folder()
+    if config.levels > 2:
+        pictures.append(draw_conditionals(model, bits.test, title, folder / "conditionals.png"))
     tell(
         *pictures,
         draw_samples(model, bits.test, title, config.seed, folder / "samples.png"),
@@ -241,10 +285,12 @@ def main(config: Config) -> None:
 def tell_number(model: Any, bits: Bits, config: Config, which: str) -> None:
     """The test NLL, with its protocol."""
     mean, error = measure(model, *split(config, bits, 2))
+    a_bit = model.size * math.log(2)  # a pixel, in nats per image
+    without = a_bit * math.log2(model.levels)
     print(
-        f"test NLL {mean:.2f} ± {error:.2f} nats per image ({mean / BITS:.3f} bits per pixel) {which}\n"
+        f"test NLL {mean:.2f} ± {error:.2f} nats per image ({mean / a_bit:.3f} bits per pixel) {which}\n"
         f"  Exact: mean ± standard error over {len(bits.test):,} images of {bits.name}.\n"
-        f"  {model.live_parameters:,} parameters that are not masked. Without a model: {BITS:.2f} nats."
+        f"  {model.live_parameters:,} parameters that are not masked. Without a model: {without:.2f} nats."
     )
 
 

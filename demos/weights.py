@@ -50,8 +50,14 @@ def load(path: Path, demo: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         written = f"python -m demos.{demo} --export {path.name}"
         raise training.CheckpointError(f"{path}: expected a whole file of weights, as `{written}` writes it") from error
     print(f"weights: {path.name}, epoch {facts['best epoch']} of a training on {facts['data']}")
-    print(f"  recipe: {json.dumps(facts['recipe'])}")
+    for stage in _stages(facts):
+        print(f"  recipe: {json.dumps(stage['recipe'])}, best epoch {stage['best epoch']}")
     return _single(parts["model"]), facts
+
+
+def _stages(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What is known of each training that led to these weights, from the first on."""
+    return [*(_stages(facts["start"]) if "start" in facts else []), facts]
 
 
 def adopt(config: Any, recipe: Mapping[str, Any], *names: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import backend
 
-__all__ = ["Digits", "binarize", "downsample"]
+__all__ = ["Digits", "binarize", "downsample", "quantize"]
 
 
 class Digits(NamedTuple):
@@ -51,6 +51,24 @@ def downsample(images: Any, side: int) -> Any:
     return blocks.mean(axis=(-3, -1))
 
 
+def quantize(x: Any, levels: int) -> Any:
+    """k = ⌊(K − 1)·x + ½⌋, the nearest of K grey levels (양자화) 0 … K − 1, from x ∈ [0, 1]; whole numbers in the shape
+    and dtype of x, what a softmax over K levels is trained on (S0, lines 293–295).
+
+    With 256 levels the pixels of a file come back as they are in it. Raises `ValueError` for grey values outside
+    [0, 1], and for fewer than 2 levels.
+    """
+    _check_grey("quantize", x)
+    if levels < 2:
+        raise ValueError(f"quantize: expected 2 or more levels, got {levels}")
+    return np.floor(x * (levels - 1) + 0.5).astype(x.dtype)
+
+
+def _check_grey(who: str, x: Any) -> None:
+    if x.dtype.kind != "f" or not backend.host_scalar(((x >= 0) & (x <= 1)).all()):
+        raise ValueError(f"{who}: expected floats in [0, 1], got {x.dtype} {x.shape}; scale first (images / 255)")
+
+
 # ------------------------------------------------------------------------------------------------- binarization
 STATIC_SEED = 20080101
 
@@ -70,8 +88,7 @@ def binarize(x: Any, how: str, rng: Any = None, threshold: float = 0.5) -> Any:
     Raises `ValueError` for grey values outside [0, 1], another `how`, or an `rng` missing or too many.
     Salakhutdinov & Murray 2008 (static); Burda, Grosse & Salakhutdinov 2016 (dynamic).
     """
-    if x.dtype.kind != "f" or not backend.host_scalar(((x >= 0) & (x <= 1)).all()):
-        raise ValueError(f"binarize: expected floats in [0, 1], got {x.dtype} {x.shape}; scale first (images / 255)")
+    _check_grey("binarize", x)
     if how not in ("static", "dynamic", "threshold"):
         raise ValueError(f"binarize: how is {how!r}, expected 'static', 'dynamic' or 'threshold'")
     if (how == "dynamic") != (rng is not None):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgen import backend
-from scratchgen.data import Digits, binarize, downsample
+from scratchgen.data import Digits, binarize, downsample, quantize
 
 
 def grey(shape, seed=0, dtype=np.float32):
@@ -65,6 +65,36 @@ def test_downsampling_twice_is_downsampling_at_once(device):
 def test_downsampling_refuses_what_does_not_divide(shape, side):
     with pytest.raises(ValueError, match=rf"downsample: .*side={side}, got \({shape[0]}"):
         downsample(np.zeros(shape, np.float32), side)
+
+
+# --------------------------------------------------------------------------------------------------- grey levels
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(
+    levels=st.integers(2, 256),
+    x=hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, min_side=0), elements=st.floats(0, 1, width=16)),
+)
+def test_a_level_is_the_nearest_of_k(dtype, levels, x):
+    x = np.asarray(x.astype(dtype))
+    k = quantize(x, levels)
+    assert (k.shape, k.dtype) == (x.shape, x.dtype)
+    assert np.isin(k, np.arange(levels)).all()
+    assert (np.abs(k / (levels - 1) - x) <= 0.5 / (levels - 1) + 1e-6).all()
+    np.testing.assert_array_equal(quantize(k / k.dtype.type(levels - 1), levels), k)
+
+
+def test_256_levels_are_those_of_the_file(device):
+    file = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    x = backend.to_device(Digits(file, np.zeros(1)).nchw()[..., ::-1], device)  # not contiguous
+    np.testing.assert_array_equal(backend.to_host(quantize(x, 256)), file[:, None, :, ::-1])
+    assert quantize(np.array([0.5, 0.49]), 2).tolist() == [1, 0]  # two levels are a threshold, no chance
+
+
+def test_what_is_no_grey_value_has_no_level():
+    for x in (np.array([255, 3], np.uint8), np.array([1.01]), np.array([np.nan]), np.array([-0.1])):
+        with pytest.raises(ValueError, match=r"quantize: expected floats in \[0, 1\], got .*scale first"):
+            quantize(x, 16)
+    with pytest.raises(ValueError, match="quantize: expected 2 or more levels, got 1"):
+        quantize(np.zeros(2), 1)
 
 
 # ------------------------------------------------------------------------------------------------ binarization

@@ -4,7 +4,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -22,6 +22,8 @@ class Config(options.Options):
     batch_size: Annotated[int, "how many"] = 128
     lr: Annotated[float, "how far"] = 1e-3
     hidden: Annotated[tuple[int, ...], "how wide"] = (400,)
+    side: Annotated[Literal[28, 14], "how small"] = 14
+    kind: Annotated[Literal["one", "other"], "which"] = "one"
 
     NAME: ClassVar[str] = "nothing"
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "batch_size": 10}
@@ -34,6 +36,7 @@ def test_the_command_line_is_the_dataclass():
     assert given.folder() == Path("here")
     assert options.parse(Config, ["--hidden", "200", "100"]).hidden == (200, 100)
     assert options.parse(Config, ["--hidden", "7"]).hidden == (7,)
+    assert options.parse(Config, ["--side", "28", "--kind", "other"]) == Config(side=28, kind="other")
     assert Config().folder() == Path("runs/nothing")
 
 
@@ -58,7 +61,7 @@ def test_help_names_every_option_and_default(capsys):
     [
         *(["--device", "toaster"], ["--epochs", "many"], ["--hidden", "x"], ["--batch", "3"], ["--what"]),
         *(["--epochs", "0"], ["--workers", "0"], ["--seed", "-1"], ["--hidden", "7", "0"], ["--lr", "-0.1"]),
-        ["--lr", "nan"],
+        *(["--lr", "nan"], ["--side", "5"], ["--side", "x"], ["--kind", "third"]),
     ],
 )
 def test_a_wrong_option_is_named(arguments, capsys):

@@ -18,7 +18,8 @@ def few_images(monkeypatch):
     monkeypatch.setattr(plotting, "animate", lambda frames, columns, path, *args: path)
     whole = options.load_images(options.Options())
     few = whole._replace(**{name: tuple(a[:120] for a in getattr(whole, name)) for name in whole._fields[:3]})
-    monkeypatch.setattr(options, "load_images", lambda config: few)
+    for module in (options, pixelcnn):
+        monkeypatch.setattr(module, "load_images", lambda config: few)
 
 
 @pytest.mark.parametrize("how", ["static", "dynamic"])
@@ -30,6 +31,32 @@ def test_bits_are_bits_and_only_dynamic_training_images_are_grey(how):
     assert set(np.unique(bits.validation)) == set(np.unique(bits.test)) == {0.0, 1.0}
     assert (set(np.unique(bits.train)) == {0.0, 1.0}) == (how == "static")
     assert [len(y) for y in bits.labels] == [len(x) for x in bits[:3]]
+
+
+@pytest.mark.parametrize(("model", "levels"), [("pixelcnn", 256), ("gated", 16), ("row", 3), ("diagonal", 16)])
+def test_grey_levels(tmp_path, capsys, monkeypatch, model, levels):
+    """The lecture's softmax: pixels are levels, pictures grey, the file knows how many, and the number is in their
+    terms: a model that knows nothing pays ln(levels) for each of 784 pixels."""
+    seen = {}
+    monkeypatch.setattr(plotting, "comparison", lambda groups, *args: seen.update(groups))
+    path = tmp_path / "grey.npz"
+    pixelcnn.main(pixelcnn.Config(out=tmp_path, model=model, levels=levels, export=path, **SMALL))
+    output = capsys.readouterr().out
+    assert "conditionals.png" in output
+    assert f"120 images of the bundled digits (real MNIST), {levels} grey levels" in output
+    assert f"Without a model: {784 * math.log(levels):.2f} nats" in output
+    for name in ("test digits", "samples of the model"):
+        assert seen[name].shape == (100, 784)
+        assert 0 == seen[name].min() < seen[name].max() <= 1
+        np.testing.assert_allclose(seen[name] * (levels - 1), np.rint(seen[name] * (levels - 1)), atol=1e-4)
+    trained = [line for line in output.splitlines() if line.startswith("test NLL")]
+    pixelcnn.main(pixelcnn.Config(out=tmp_path, start=path, evaluate=True))
+    measured = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
+    assert measured[0].split(" nats")[0] == trained[0].split(" nats")[0]
+    with pytest.raises(SystemExit, match=f"--levels 5 was asked for, but the weights have {levels}"):
+        pixelcnn.pretrained(pixelcnn.Config(start=path, levels=5))
+    with pytest.raises(SystemExit, match="--bits dynamic draws bits anew"):
+        pixelcnn.main(pixelcnn.Config(out=tmp_path, model=model, levels=levels, bits="dynamic", **SMALL))
 
 
 @pytest.mark.parametrize("bits", ["static", "dynamic"])
@@ -67,6 +94,13 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
     assert again.live_parameters < 1000
     mean, error = pixelcnn.measure(again, options.load_bits(config, "static").test)
     assert trained[0].startswith(f"test NLL {mean:.2f} ± {error:.2f} nats")
+
+
+@pytest.mark.parametrize("wrong", [{"channels": 1}, {"levels": 1}])
+def test_what_no_model_can_be_made_of_is_said_in_one_line(tmp_path, wrong):
+    (name,) = wrong
+    with pytest.raises(SystemExit, match=f"demos.pixelcnn: expected --{name} of at least 2, got 1"):
+        pixelcnn.main(pixelcnn.Config(out=tmp_path, **SMALL | wrong))
 
 
 @pytest.mark.parametrize(("name", "kind", "rate"), [("muon", optim.Muon, 0.01), ("adam", optim.Adam, 0.008)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demos.blur import LEVELS, SIDE, Neighbours, image, quantise
+from demos.blur import LEVELS, SIDE, Neighbours, image
 from scratchgen import backend, data, optim
 from scratchgen import functional as F
 from scratchgen.evaluation import sharpness
@@ -80,7 +80,7 @@ def test_the_neighbours_draw_from_what_they_are_trained_on():
     draws = np.random.default_rng(20)
     u = np.stack([backend.uniform(draws, (3, 1), m)[:, 0] for _ in range(SIDE * SIDE)], 1).reshape(3, SIDE, SIDE)
     again = (u[:, None] >= np.cumsum(p, 1)[:, :-1]).sum(1)
-    np.testing.assert_array_equal(again, quantise(drawn).reshape(again.shape))
+    np.testing.assert_array_equal(again, data.quantize(drawn, LEVELS).reshape(again.shape))
 
 
 @pytest.mark.ledger("E16", "C-BLUR")
@@ -89,7 +89,7 @@ def test_another_decoder_with_the_same_gaussian_z_is_sharp(model, digits):
     training the images are about as sharp as digits are, neither as soft as m(z) nor as noisy as p(x|z)."""
     (train, test), rng = digits, np.random.default_rng(18)
     decoder = Neighbours(16, rng).astype(np.float64)
-    shares = np.bincount(quantise(train).astype(int).ravel(), minlength=LEVELS) / train.size
+    shares = np.bincount(data.quantize(train, LEVELS).astype(int).ravel(), minlength=LEVELS) / train.size
     decoder.output.bias.data[...] = np.log(shares)  # begins where every pixel is as grey as pixels are
     loss, optimizer = decoder.loss_given(model), optim.Adam(decoder.parameters(), lr=0.01)
     for _ in range(200):

@@ -27,6 +27,7 @@ import numpy as np
 import threadpoolctl
 
 from ... import backend
+from ...autograd import Tensor
 from ...nn import Module
 from .model import Autoregressive
 
@@ -46,6 +47,7 @@ def compress(model: Autoregressive, x: Any, condition: Any = None) -> bytes:
     know it. For every model that has a `scan`: a `Mixture` has none, its members do. Raises `ValueError` as `log_prob`,
     and `FloatingPointError` for logits that are no numbers.
     """
+    x = x.data if isinstance(x, Tensor) else x
     model.check(x, condition)
     levels = backend.to_host(x).astype(np.int64).reshape(len(x), len(model.order))
     encoder, like = Encoder(), model.like

@@ -159,7 +159,12 @@ class Autoregressive(nn.Module):
         self.check_condition(len(x), condition)
 
     def check_shape(self, x: Any) -> None:
-        """Raises `ValueError` where x (N, *shape) has another shape."""
+        """Raises `ValueError` where x (N, *shape) has another shape, or hides elements under a mask of NumPy's."""
+        if isinstance(x, np.ma.MaskedArray):
+            raise ValueError(
+                f"{type(self).__name__}: expected an array of levels, got a masked one; elements that are not known "
+                "are for `complete`, which takes x.filled(0) and known_mask=~np.ma.getmaskarray(x)"
+            )
         if getattr(x, "shape", ())[1:] != self.shape:
             wanted = f"(N, {', '.join(map(str, self.shape))})"
             got = getattr(x, "shape", type(x).__name__)

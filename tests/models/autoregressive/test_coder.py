@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgen import backend, no_grad
-from scratchgen.models.autoregressive import FVSBN, MADE, NADE, GatedPixelCNN, PixelCNN, PixelRNN
 from scratchgen.models.autoregressive.coder import (
     BITS,
     TOTAL,
@@ -382,36 +381,3 @@ def test_the_header_is_what_the_page_says(small):
     n, levels, axes, _, _, images, *shape = struct.unpack_from("<IIB8sII3I", data, 17)
     assert (n, levels, axes, *shape) == (4, 16, 3, 1, 3, 4)
     assert images == zlib.crc32(x.astype("<i8").tobytes())
-
-
-# ------------------------------------------------------------------------------------------------ the models there are
-def small_models(rng):
-    """One of each, of all levels and orders."""
-    order = rng.permutation(9)
-    return {
-        "FVSBN": FVSBN((1, 3, 3), order),
-        "NADE": NADE((1, 3, 3), 5, order, rng),
-        "MADE": MADE((1, 3, 3), (9, 8), order, rng),
-        "PixelCNN": PixelCNN((1, 5, 4), 2, 4, 1, rng),
-        "PixelCNN, colours, 16 levels": PixelCNN((3, 3, 3), 16, 6, 1, rng),
-        "PixelCNN, 256 levels": PixelCNN((1, 4, 4), 256, 4, 1, rng),
-        "GatedPixelCNN": GatedPixelCNN((1, 4, 5), 2, 4, 2, None, rng),
-        "GatedPixelCNN, 256 levels, classes": GatedPixelCNN((1, 4, 4), 256, 4, 1, 3, rng),
-        "PixelRNN, rows": PixelRNN((1, 4, 4), 2, "row", 3, 1, rng),
-        "PixelRNN, diagonals": PixelRNN((1, 4, 4), 16, "diagonal", 3, 1, rng),
-    }
-
-
-@pytest.mark.ledger("C-CODE")
-@pytest.mark.parametrize("name", small_models(np.random.default_rng(0)))
-def test_every_model_writes_its_nll_and_reads_it_back(name, rng):
-    """The model's own scan, as quick as it may be, finds what its likelihood says, and finds it twice."""
-    model = small_models(rng)[name]
-    for parameter in model.parameters():
-        parameter.data += (0.3 * rng.standard_normal(parameter.shape)).astype(np.float32)
-    labels = None if model.classes is None else rng.integers(model.classes, size=800)
-    x = model.sample(800, rng, labels)
-    data = compress(model, x, labels)
-    assert (decompress(model, data, labels) == x).all()
-    exact = bits(model, x, labels)
-    assert abs(8 * (len(data) - header_size(model)) - exact) < 1e-3 * exact + 8
