@@ -220,13 +220,14 @@ def draw_conditionals(model: Any, test: np.ndarray, title: str, path: Path) -> P
     with no_grad():
         logits = model.logits(model.scaled(on_device(image, model)))
         p = backend.to_host(F.softmax(logits, 1).data)[0, :, 0, row]
-    figure, axes = plotting.panels([2.1] * 6, 2.4, title)
     with plotting.style():
+        figure, axes = plotting.panels([2.1] * 6, 2.8, title)
         for j, axis in enumerate(axes, first - 2):
             truth = int(image[0, 0, row, j])
             axis.stairs(p[:, j], np.arange(model.levels + 1) - 0.5, fill=True)
             axis.axvline(truth, linestyle=":", color="black")
             axis.set(title=f"row {row}, column {j}", xlabel=f"level; it is {truth}", yscale="log", ylim=(1e-5, 1.5))
+            axis.label_outer()
         axes[0].set_ylabel("probability")
     return plotting.save(figure, path)
 

@@ -194,18 +194,23 @@ def latent_plane(
 
 # ------------------------------------------------------------------------------------------------------------ numbers
 def curves(
-    panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str = "epoch", title: str = "", start: int = 1
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    xlabel: str = "epoch",
+    title: str = "",
+    start: int = 1,
+    x: Sequence[float] | None = None,
 ) -> Figure:
-    """Curves over epochs: for each panel its y label (with the unit), and the named curves in it."""
+    """Curves over epochs: for each panel its y label (with the unit), and the named curves in it. They are counted from
+    `start` on, or stand at `x`, such as the minutes after which an epoch was finished."""
     from matplotlib.ticker import MaxNLocator
 
     with style():
         figure = _figure(4.2 * len(panels), 3.9)
         for axes, (ylabel, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=x is None))
             for name, values in lines.items():
                 marker = "o" if len(values) == 1 else None  # one point makes no line
-                axes.plot(range(start, start + len(values)), values, label=name, marker=marker)
+                axes.plot(range(start, start + len(values)) if x is None else x, values, label=name, marker=marker)
             axes.set_xlabel(xlabel)
             axes.set_ylabel(ylabel)
             if len(lines) > 1:

@@ -85,6 +85,9 @@ def test_curves_hold_the_numbers_under_their_names():
     assert second.get_legend() is None
     colours, dashes = ({getattr(line, f"get_{what}")() for line in first.lines} for what in ("color", "linestyle"))
     assert len(colours) == len(dashes) == 2  # told apart by colour, and without it
+    (axes,) = plotting.curves({"ELBO (nats)": {"": [-3.0, -2.0]}}, "minutes", x=np.array([0.5, 1.25])).axes
+    assert axes.get_xlabel() == "minutes"
+    assert axes.lines[0].get_xydata().tolist() == [[0.5, -3], [1.25, -2]]
 
 
 def test_growth_is_drawn_on_logarithmic_axes():

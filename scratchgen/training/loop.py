@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,7 @@ class Run:
     epoch: int = 0  # finished epochs
     step: int = 0  # finished optimizer steps
     history: dict[str, list[Metrics]] = field(default_factory=lambda: {"train": [], "validation": []})
+    seconds: list[float] = field(default_factory=list)  # what each epoch took, with its validation
     best: dict[str, Any] = field(default_factory=dict)  # the weights of the epoch with the lowest loss so far
 
     @property
@@ -55,7 +57,7 @@ class Run:
         """Write all of this to `path` (see `scratchgen.training.checkpoint`)."""
         parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best}
         rng = json.loads(json.dumps(self.rng.bit_generator.state, default=np.ndarray.tolist))  # some hold arrays
-        facts = {"epoch": self.epoch, "step": self.step, "history": self.history, "rng": rng}
+        facts = {"epoch": self.epoch, "step": self.step, "history": self.history, "seconds": self.seconds, "rng": rng}
         checkpoints.save(path, parts, facts, config)
 
     def restore(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
@@ -78,6 +80,7 @@ class Run:
             raise checkpoints.CheckpointError(f"{path}: of another model or optimizer: {error}") from error
         self.best = parts.get("best", {})  # of no epoch yet
         self.epoch, self.step, self.history = facts["epoch"], facts["step"], facts["history"]
+        self.seconds = facts.get("seconds", [math.nan] * self.epoch)  # older checkpoints do not know
 
 
 def train(
@@ -122,6 +125,7 @@ def train(
     )
     with bar, Workers(workers, run.model) as crew:
         while run.epoch < epochs:
+            begin = time.perf_counter()
             run.model.train()
             means = _Means()
             for batch in minibatches(*data, batch_size=batch_size, rng=run.rng):
@@ -132,6 +136,7 @@ def train(
             run.history["train"].append(means.values())
             if validation is not None:
                 run.history["validation"].append(evaluate(run.model, loss, validation))
+            run.seconds.append(time.perf_counter() - begin)
             if run.losses[-1] == min((loss for loss in run.losses if not math.isnan(loss)), default=None):
                 run.best = run.model.state_dict()
             run.epoch += 1

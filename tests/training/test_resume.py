@@ -102,6 +102,30 @@ def test_a_run_saved_before_its_first_epoch(tmp_path):
     assert again.best == {}
 
 
+def test_how_long_every_epoch_took_is_known_after_resuming_as_well(tmp_path, monkeypatch):
+    """By a clock that stands still but for what an epoch takes. Checkpoints of older versions do not know it."""
+    path, now = tmp_path / "run.npz", [0.0]
+    monkeypatch.setattr(training.loop.time, "perf_counter", lambda: now[0])
+
+    def slow(run):
+        def loss(x, rng):
+            now[0] += 2**run.epoch if len(x) < 16 else 0  # the last minibatch of 50 has two images
+            return run.model.loss(x, rng)
+
+        return loss
+
+    for epochs in (2, 3):
+        run, x = killed.make_run()
+        options = {"epochs": epochs, "batch_size": 16, "checkpoint": path, "resume": epochs == 3}
+        training.train(run, slow(run), [x[:50]], **options, callbacks=[lambda run: now.append(now.pop() + 100)])
+    assert run.seconds == [1, 2, 4]
+    parts, facts = training.checkpoint.load(path, {})
+    del facts["seconds"]
+    training.checkpoint.save(path, parts, facts, {})
+    run.restore(path, {})
+    assert np.isnan(run.seconds).tolist() == [True] * 3
+
+
 @pytest.mark.parametrize("lost", ["model", "optimizer", "epoch", "step", "history", "rng"])
 def test_a_checkpoint_that_lacks_something_changes_nothing(tmp_path, lost):
     path = tmp_path / "run.npz"
