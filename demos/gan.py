@@ -25,6 +25,7 @@ from scratchgen import backend, optim, plotting, training
 from scratchgen.evaluation import Diagnosis, Monitor, class_shares, spread
 from scratchgen.models.adversarial import (
     GAN,
+    OBJECTIVES,
     R1,
     DCDiscriminator,
     DCGenerator,
@@ -137,11 +138,8 @@ def learn(config: Config, images: Images, judge: Judge) -> training.Run:
 
 
 def made(gan: GAN, n: int, seed: int) -> np.ndarray:
-    """n samples as rows in [0, 1], always from the same z; in use mode."""
-    gan.eval()
-    samples = pixels(gan.sample(n, np.random.default_rng([seed, 2])))
-    gan.train()
-    return samples
+    """n samples as rows in [0, 1], always from the same z."""
+    return pixels(gan.sample(n, np.random.default_rng([seed, 2])))
 
 
 def recipe(config: Config) -> dict[str, Any]:
@@ -173,9 +171,9 @@ def look(run: training.Run, metrics: dict[str, Any], judge: Judge, x: Any) -> di
     }
 
 
-def diagnose(looks: Sequence[dict[str, Any]], step: int) -> Diagnosis:
+def diagnose(looks: Sequence[dict[str, Any]], step: int, objective: str = "non-saturating") -> Diagnosis:
     """What the monitor says after that step."""
-    monitor = Monitor(WINDOW)
+    monitor = Monitor(WINDOW, objective)
     for seen in looks:
         if seen["step"] <= step:
             monitor.watch(**{name: value for name, value in seen.items() if name not in ("step", "classes")})
@@ -248,10 +246,10 @@ def sheet(axes: Any, images: np.ndarray, title: str) -> Any:
 
 
 def draw_losses(axes: Any, config: Config, run: training.Run) -> list[Any]:
-    """D's and G's by the epoch; and D's, in nats, where it can only guess."""
+    """D's and G's by the epoch; and D's where it can only guess."""
     lines = [axes.plot(range(1, run.epoch + 1), curve(run, player), label=player)[0] for player in "DG"]
-    if config.objective in ("minimax", "non-saturating"):
-        axes.axhline(2 * math.log(2), color="C0", linewidth=0.8, linestyle=":", label="D if it only guessed")
+    if guessing := OBJECTIVES[config.objective].guessing:
+        axes.axhline(guessing, color="C0", linewidth=0.8, linestyle=":", label="D if it only guessed")
     axes.set(xlabel="epoch", ylabel="loss, mean over the epoch")
     axes.locator_params(axis="x", integer=True)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
@@ -307,12 +305,10 @@ def main(config: Config) -> None:
     show_numbers(config, images, judge, run.model, facts)
     with plotting.style():
         tell(*draw(config, images, run))
-    print(
-        f"the monitor, of the last {WINDOW} looks, {EVERY} of D's steps apart (a G that has only begun covers few"
-        " classes, too, and looks ill):"
-    )
+    print(f"the monitor, of the last {WINDOW} looks, {EVERY} of D's steps apart:")
     for epoch in sorted({math.ceil(share * run.epoch) for share in SHOWN[1:]}):
-        print(f"  at epoch {epoch}: {diagnose(run.history['looks'], epoch * run.step // run.epoch)}")
+        found = diagnose(run.history["looks"], epoch * run.step // run.epoch, config.objective)
+        print(f"  at epoch {epoch}: {found}")
 
 
 if __name__ == "__main__":

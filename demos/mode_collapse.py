@@ -273,7 +273,6 @@ def learn(config: Config, kind: Kind) -> None:
         return training.play(run, game, batch, crew)
 
     def watch(run: training.Run) -> None:
-        run.model.eval()
         samples = backend.to_host(run.model.sample(JUDGED, np.random.default_rng([kind.seed, 2])))
         found = judge(samples, protocol)
         numbers = {"modes": found.reached, "quality": found.quality, "reverse KL": found.reverse_kl}

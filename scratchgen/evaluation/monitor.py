@@ -9,13 +9,17 @@ discriminator (판별자) that has won, and a failure to converge (수렴 실패
 training has converged" (S0, lines 1434–1446, under the heading of mode collapse) is one of the last two: erratum E29.
 What it does not see: samples that are all there and all bad, copies of the training data, and whatever it is not told;
 without `shares` and `spread` it cannot see a collapse at all. Its thresholds are rules of thumb: see page 22.
+
+Losses it measures by what guessing costs D in this game, 2 ln 2 nats or a quarter of least squares. A critic's loss, of
+"wasserstein", has no such unit: it may be any number, and nothing follows from its size. So no critic is perfect; and
+whether its loss runs away or swings is asked in units of what that was in the first half of the window.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,19 +27,21 @@ from scipy.special import entr
 
 from .. import backend
 from ..autograd import Tensor
+from ..models.adversarial.objectives import Objective, objective_named
 
 __all__ = ["Diagnosis", "Monitor", "spread"]
 
-GUESSING = 2 * math.log(2)  # D's loss in nats where it can only guess: Eq. 22.18
-PERFECT = 0.1  # nats: a loss of D below this means that it is right with 90 % and more, on both kinds of images
-SURE = 0.9  # ... and says so
+# Losses are in units of what guessing costs D.
+PERFECT = 1 / 14  # 0.1 nats: with a loss below it D is right about 6 of 7 images of each kind and more, Eq. 22.18
+AWAY = 10  # a loss of D above this runs away
+SWING = 0.18  # the standard deviation of G's loss: 0.25 nats
 VANISHED = 0.2  # of the largest gradient that G has had, for a few records together
 FEW = 5
 NOTHING = 1e-12  # a gradient of G that is none, whatever it was before
 NARROW = 1 / 3  # of the standard deviation of the data
 MOVED = 1.5  # times as many modes in the course of time as at a time, and
 CHANGES = 3  # the dominant one has changed as often
-SWING = 0.25  # nats: the standard deviation of G's loss
+GROWN = 1.1  # times as many modes as ever before, or as wide: it is too early to call them few, or narrow
 SMOOTH = 0.5  # mean squared step over variance: 2 for noise, near 0 for a wave
 CROSSINGS = 4  # of its own mean: two periods
 ENOUGH = 20  # records
@@ -57,15 +63,18 @@ class Monitor:
     """Collects facts while a GAN trains. The last `window` records are what a diagnosis is about.
 
     Eqs. 22.18–22.22 (derivations/22-metrics.md#eq-22-18). Cheap to feed: a handful of numbers, every few steps. Let a
-    window be long enough for something to happen in it, some hundred steps; and do not ask before G can have learned
-    anything: a generator that has only begun covers as few modes as one that has collapsed.
+    window be long enough for something to happen in it, some hundred steps. `objective` is the game's, by its name or
+    itself. A generator that has only begun covers as few modes as one that has collapsed: as long as it covers more and
+    more, the monitor says "too early".
     """
 
-    def __init__(self, window: int = ENOUGH) -> None:
+    def __init__(self, window: int = ENOUGH, objective: str | Objective = "non-saturating") -> None:
         if window < ENOUGH:
             raise ValueError(f"Monitor: a window of {window} records is too short to see a movement in; take {ENOUGH}")
+        self.objective = objective_named(objective) if isinstance(objective, str) else objective
         self.records: deque[dict[str, Any]] = deque(maxlen=window)
-        self.largest = 0.0  # of G's gradients so far, medians of a few: one spike does not count
+        # The most so far of G's gradient, of its modes and of its spread; medians of a few: one spike does not count.
+        self.most = dict.fromkeys(("gradient", "modes", "spread"), math.nan)
         self.before = math.nan  # G's loss when it began
 
     def watch(self, metrics: Mapping[str, Any], gradient: Any, shares: Any = None, spread: Any = None) -> None:
@@ -74,16 +83,22 @@ class Monitor:
 
         `gradient`: the norm of ∂G's loss/∂θ_G.  `shares`: of G's samples in each class or mode (K,), classes that are
         about equally frequent in the data.  `spread`: see `spread`. Raises `ValueError` where a metric is missing, for
-        probabilities, a norm and shares that are none, and for shares of other classes than before.
+        probabilities, a norm and shares that are none, for shares of other classes than before, and for a loss that is
+        none of this game's.
         """
         missing = [name for name in ("D", "G", "D(x)", "D(G(z))") if name not in metrics]
         if missing:
             raise ValueError(f"Monitor.watch: the metrics lack {', '.join(missing)}; they have {', '.join(metrics)}")
-        record = {name: _number(metrics[name]) for name in ("D", "G", "D(x)", "D(G(z))")}
+        record: dict[str, Any] = {name: _number(metrics[name]) for name in ("D", "G", "D(x)", "D(G(z))")}
         record |= {"gradient": _number(gradient), "spread": math.nan if spread is None else _number(spread)}
         for name in ("D(x)", "D(G(z))"):
             if not -1e-6 <= record[name] <= 1 + 1e-6 and not math.isnan(record[name]):
                 raise ValueError(f"Monitor.watch: {name} is a mean probability in [0, 1], got {record[name]}")
+        if self.objective.guessing and -math.inf < record["D"] < -1e-6:
+            raise ValueError(
+                f"Monitor.watch: D's loss in the {self.objective.name} game is at least 0, got {record['D']:.3g}; name"
+                " the game that is played, Monitor(objective=…)"
+            )
         if record["gradient"] < 0 or record["spread"] < 0:
             raise ValueError(
                 "Monitor.watch: gradient, a norm, and spread are at least 0, got"
@@ -96,30 +111,37 @@ class Monitor:
             if self._classes() not in (0, len(q)):
                 raise ValueError(f"Monitor.watch: expected shares of {self._classes()} classes as before, got {len(q)}")
             record["shares"] = q / q.sum()
+            record["modes"] = math.exp(entr(record["shares"]).sum())
         if not self.records:
             self.before = record["G"]
         self.records.append(record)
-        self.largest = max(self.largest, float(np.median([r["gradient"] for r in list(self.records)[-FEW:]])))
+        last = list(self.records)[-FEW:]
+        if len(last) == FEW:
+            self.most = {name: np.fmax(most, _middle(name, last)) for name, most in self.most.items()}
+        record["most"] = self.most
 
     def diagnose(self) -> Diagnosis:
-        """What the last records show: the first that applies of losses that are not finite, D perfect, movement,
-        collapse."""
+        """What the last records show: the first that applies of losses that are not finite, D perfect, coverage that
+        grows, movement, collapse."""
         if not all(math.isfinite(r[name]) for r in self.records for name in ("D", "G", "D(x)", "D(G(z))", "gradient")):
             return _failure("a loss, a probability or a gradient is not finite.")
         if len(self.records) < ENOUGH:
             return Diagnosis("too early", f"{len(self.records)} records; {ENOUGH} are wanted.", "")
-        return self._losses() or self._movement() or self._collapse() or self._healthy()
+        return self._losses() or self._growing() or self._movement() or self._collapse() or self._healthy()
 
     def _losses(self) -> Diagnosis | None:
-        """Has one player won? Eqs. 22.18 and 22.19 (derivations/22-metrics.md#eq-22-18)"""
+        """Has one player won, or has the game run away? Eqs. 22.18 and 22.19 (derivations/22-metrics.md#eq-22-18)"""
         d, g, gradient = (self._middle(name) for name in ("D", "G", "gradient"))
-        if abs(d) > 10 * GUESSING:
-            return _failure(f"D's loss is {d:.3g}, beyond ten times what guessing costs: it runs away.")
-        if abs(d) > PERFECT or self._middle("D(x)") < SURE or self._middle("D(G(z))") > 1 - SURE:
+        guessing, unit = self.objective.guessing, self._unit()
+        if abs(d) > AWAY * unit:
+            cost = f"what guessing costs, {unit:.2f}" if guessing else f"what it was, {unit:.2g}"
+            return _failure(f"D's loss is {d:.3g}, beyond {AWAY} times {cost}: it runs away.")
+        if d > PERFECT * guessing or not guessing:
             return _still(f"D's loss is {d:.2f}, but G's gradient {gradient:.1e}.") if gradient <= NOTHING else None
-        seen = f"D's loss has fallen to {d:.2g} nats (guessing costs {GUESSING:.2f}) and"
-        if gradient <= NOTHING or gradient < VANISHED * self.largest:
-            of_before = f", {gradient / self.largest:.1%} of what it was" if self.largest else ""
+        seen = f"D's loss has fallen to {d:.2g} (guessing costs {guessing:.2f}) and"
+        largest = self.most["gradient"]
+        if gradient <= NOTHING or gradient < VANISHED * largest:
+            of_before = f", {gradient / largest:.1%} of what it was" if largest else ""
             return Diagnosis(
                 "discriminator won",
                 f"{seen} G's gradient to {gradient:.1e}{of_before}.",
@@ -130,6 +152,14 @@ class Monitor:
             " does not help."
         )
 
+    def _growing(self) -> Diagnosis | None:
+        """Are samples few or narrow, but more or wider than ever before? Then G may have only begun."""
+        half, signs = len(self.records) // 2, self._few()
+        before, later = self.records[half - 1]["most"], list(self.records)[half:]
+        if signs and all(_middle(name, later) > GROWN * before[name] for name in signs):
+            return Diagnosis("too early", f"{' and '.join(signs.values())}, but more than ever before.", "")
+        return None
+
     def _movement(self) -> Diagnosis | None:
         """Is G running in circles? Eqs. 22.20 and 22.21 (derivations/22-metrics.md#eq-22-20)"""
         now, over, changes = self._modes()
@@ -138,10 +168,11 @@ class Monitor:
                 f"at any time samples cover as many as {now:.1f} of {self._classes()} modes, in the course of"
                 f" {len(self.records)} records {over:.1f}; the dominant one has changed {changes} times."
             )
-        loss = np.array([r["G"] for r in self.records])
+        # A critic may add any number to its answers, and G's loss moves with it; what G minimises is −D's loss.
+        loss = np.array([r["G"] if self.objective.guessing else -r["D"] for r in self.records])
         away = loss - loss.mean()
         swing, crossings = float(away.std()), int((np.diff(np.sign(away)) != 0).sum())
-        if swing < SWING or crossings < CROSSINGS or (np.diff(loss) ** 2).mean() > SMOOTH * swing**2:
+        if swing < SWING * self._unit() or crossings < CROSSINGS or (np.diff(loss) ** 2).mean() > SMOOTH * swing**2:
             return None
         return _oscillation(
             f"G's loss swings between {loss.min():.2f} and {loss.max():.2f} and has crossed its mean {crossings} times"
@@ -150,20 +181,12 @@ class Monitor:
 
     def _collapse(self) -> Diagnosis | None:
         """Does G make a few things only? Eqs. 22.20 and 22.22 (derivations/22-metrics.md#eq-22-20)"""
-        now, over, _ = self._modes()
-        width, seen = self._middle("spread"), []
-        if now <= _half(self._classes()):
-            seen.append(
-                f"samples cover as many as {now:.1f} of {self._classes()} modes ({over:.1f} in the course of"
-                f" {len(self.records)} records)"
-            )
-        if width < NARROW:
-            seen.append(f"their standard deviation is {width:.0%} of the data's")
-        if not seen:
+        signs = self._few()
+        if not signs:
             return None
         return Diagnosis(
             "mode collapse",
-            f"{' and '.join(seen)}, while D's loss is {self._middle('D'):.2f}.",
+            f"{' and '.join(signs.values())}, while D's loss is {self._middle('D'):.2f}.",
             "Unroll D, let D see several samples at a time, add a gradient penalty, or slow G down.",
         )
 
@@ -174,10 +197,25 @@ class Monitor:
             "healthy", f"D's loss is {self._middle('D'):.2f}, G's gradient {self._middle('gradient'):.1e}{covered}.", ""
         )
 
+    def _few(self) -> dict[str, str]:
+        """What shows that G makes a few things only, and by how much."""
+        (now, over, _), width, signs = self._modes(), self._middle("spread"), {}
+        if now <= _half(self._classes()):
+            signs["modes"] = (
+                f"samples cover as many as {now:.1f} of {self._classes()} modes ({over:.1f} in the course of"
+                f" {len(self.records)} records)"
+            )
+        if width < NARROW:
+            signs["spread"] = f"their standard deviation is {width:.0%} of the data's"
+        return signs
+
+    def _unit(self) -> float:
+        """What losses are measured by: what guessing costs D, or where that is nothing, how large its loss was."""
+        first = list(self.records)[: len(self.records) // 2]
+        return self.objective.guessing or float(np.median([abs(r["D"]) for r in first]))
+
     def _middle(self, name: str) -> float:
-        """The median over those records of the window that tell it: one odd step is no disease. NaN where none does."""
-        told = [r[name] for r in self.records if not math.isnan(r[name])]
-        return float(np.median(told)) if told else math.nan
+        return _middle(name, self.records)
 
     def _classes(self) -> int:
         return max((len(r["shares"]) for r in self.records if "shares" in r), default=0)
@@ -205,6 +243,12 @@ def spread(samples: Any, data: Any) -> float:
             f"spread: samples {ours.shape} and data {theirs.shape} want the same kind of rows, not all equal"
         )
     return math.sqrt(ours.var(0).sum() / theirs.var(0).sum())
+
+
+def _middle(name: str, records: Iterable[Mapping[str, Any]]) -> float:
+    """The median over those records that tell it: one odd step is no disease. NaN where none does."""
+    told = [r[name] for r in records if not math.isnan(r.get(name, math.nan))]
+    return float(np.median(told)) if told else math.nan
 
 
 def _number(x: Any) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -130,6 +131,16 @@ class Module:
     def eval(self) -> Self:
         """Behave as in use: `train(False)`."""
         return self.train(False)
+
+    @contextmanager
+    def in_use(self) -> Iterator[Self]:
+        """Within the block `eval()`; after it every part is in the mode that it was in."""
+        modes = [(module, module.training) for module in self.modules()]
+        try:
+            yield self.eval()
+        finally:
+            for module, mode in modes:
+                module.training = mode
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters (they become None)."""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,10 +58,10 @@ def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
 
     Eqs. 19.1 and 19.2 (derivations/19-algorithm-1.md#eq-19-1). Each optimizer computes its own player's gradient and no
     other, and forgets the last one first: what the lecture's listing leaves out (E13) cannot be left out here. Raises
-    `TypeError` for a run without `Players` and for a model that is no game, `ValueError` for a game that unrolls an
-    optimizer which is not the run's for D.
+    `TypeError` for a run without `Players`, for a model that is no game and for data that the game is not told, such as
+    labels; `ValueError` for a game that unrolls an optimizer which is not the run's for D.
     """
-    _check(run, game)
+    _check(run, game, batch)
     metrics = descend(run, game.discriminator_loss, batch, crew, run.optimizer.discriminator)
     game.constrain()
     if (run.step + 1) % game.steps == 0:
@@ -68,7 +69,7 @@ def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
     return metrics
 
 
-def _check(run: Run, game: Any) -> None:
+def _check(run: Run, game: Any, batch: Sequence[Any]) -> None:
     if not isinstance(run.optimizer, Players):
         raise TypeError(
             f"play: expected Players in the run, the optimizers of D and of G, got {type(run.optimizer).__name__}"
@@ -77,6 +78,15 @@ def _check(run: Run, game: Any) -> None:
     missing = [part for part in parts if not hasattr(game, part)]
     if missing:
         raise TypeError(f"play: {type(game).__name__} is no game of two players: it lacks {', '.join(missing)}")
+    signature = inspect.signature(game.discriminator_loss)
+    try:
+        signature.bind(*batch, run.rng)
+    except TypeError as error:
+        raise TypeError(
+            f"play: the losses of {type(game).__name__} take {', '.join(signature.parameters)}, but the data is"
+            f" {len(batch)} arrays and not {len(signature.parameters) - 1}; train on [x], or a game that is told labels"
+            " (CGAN, ACGAN, SemiSupervisedGAN) on [x, labels]"
+        ) from error
     if getattr(game, "optimizer", run.optimizer.discriminator) is not run.optimizer.discriminator:
         raise ValueError(
             f"play: expected {type(game).__name__}.optimizer, which it unrolls, to be the run's own for D, got another;"

@@ -14,9 +14,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,7 @@ def train(
     )
     with bar, Workers(workers, run.model) as crew:
         while run.epoch < epochs:
-            begin = time.perf_counter()
+            begin = perf_counter()
             run.model.train()
             means = _Means()
             for batch in minibatches(*data, batch_size=batch_size, rng=run.rng):
@@ -136,7 +136,7 @@ def train(
             run.history["train"].append(means.values())
             if validation is not None:
                 run.history["validation"].append(evaluate(run.model, loss, validation))
-            run.seconds.append(time.perf_counter() - begin)
+            run.seconds.append(perf_counter() - begin)
             if run.losses[-1] == min((loss for loss in run.losses if not math.isnan(loss)), default=None):
                 run.best = run.model.state_dict()
             run.epoch += 1

@@ -69,6 +69,21 @@ def test_slopes_by_hand_by_autograd_and_by_differences(name):
 
 @games
 @pytest.mark.ledger("B18")
+@pytest.mark.equation("18.2", "18.4", "18.6", "18.8", "18.9")
+def test_slopes_by_differences_far_out(name):
+    """Logit by logit, up to ±10,000, with steps that grow with them: against the slopes by hand and by autograd."""
+    game, step = OBJECTIVES[name], np.maximum(1e-2, 1e-3 * np.abs(LOGITS))
+    generated = game.generated or (lambda a: -game.fake(a))
+    for part, by_hand in zip((game.real, game.fake, generated), SLOPES[name]):
+        values = [part(LOGITS + k * step) for k in (-2, -1, 1, 2)]
+        difference = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
+        np.testing.assert_allclose(difference, by_hand(LOGITS), rtol=1e-8, atol=1e-9)
+        a = sg.tensor(LOGITS, requires_grad=True)
+        np.testing.assert_allclose(difference, sg.grad(F.sum(part(a)), [a])[0].numpy(), rtol=1e-8, atol=1e-9)
+
+
+@games
+@pytest.mark.ledger("B18")
 def test_slopes_in_single_precision_are_finite_and_single(name):
     """At logits up to ±10,000, of D on both kinds of images at once, and of G."""
     logits, game = LOGITS.astype(np.float32), OBJECTIVES[name]

@@ -23,7 +23,7 @@ from scratchgen.evaluation import (
     reverse_kl,
     spread,
 )
-from scratchgen.evaluation.monitor import GUESSING, PERFECT, SMOOTH, SURE
+from scratchgen.evaluation.monitor import PERFECT, SMOOTH
 from scratchgen.evaluation.parzen import SIGMAS
 from scratchgen.models.adversarial.objectives import objective_named
 
@@ -189,14 +189,22 @@ def test_one_image_of_each_class_is_enough_for_both(rng):
 @pytest.mark.equation("22.18")
 @given(st.integers(0, 2**32 - 1))
 def test_a_small_loss_of_d_means_that_it_is_sure_and_right(seed):
-    """E D(x) ≥ e^(−L) and E D(G(z)) ≤ 1 − e^(−L), for any logits: below 0.1 nats D is above 0.9 on one side."""
+    """E D(x) ≥ e^(−L) and E D(G(z)) ≤ 1 − e^(−L), for any logits: below 0.1 nats D is above 0.9 on one side. And in
+    either game the shares of both kinds that it is wrong about sum to 2L over what guessing costs, at most."""
     rng = np.random.default_rng(seed)
     real, fake = rng.normal(rng.normal(0, 4), 3, 20), rng.normal(rng.normal(0, 4), 3, 20)
     loss = float(objective_named("minimax").discriminator(real, fake))
     assert F.sigmoid(real).mean() >= math.exp(-loss) - 1e-12
     assert F.sigmoid(fake).mean() <= -math.expm1(-loss) + 1e-12
-    assert math.exp(-PERFECT) > SURE
-    assert float(objective_named("minimax").discriminator(np.zeros(3), np.zeros(3))) == pytest.approx(GUESSING)
+    for name, border in (("minimax", 0.0), ("least squares", 0.5)):
+        game = objective_named(name)
+        wrong = (real < border).mean() + (fake > border).mean()
+        assert wrong <= 2 * game.discriminator(real, fake) / game.guessing + 1e-12
+        assert float(game.discriminator(np.full(3, border), np.full(3, border))) == pytest.approx(game.guessing)
+        near = np.clip(real, border - 0.3, border + 3), np.clip(fake, border - 3, border + 0.3)
+        wrong = (near[0] < border).mean() + (near[1] > border).mean()
+        assert wrong <= 2 * game.discriminator(*near) / game.guessing + 1e-12
+    assert math.exp(-PERFECT * objective_named("minimax").guessing) > 0.9
 
 
 @pytest.mark.ledger("C-CONV")

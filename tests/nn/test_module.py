@@ -89,6 +89,19 @@ def test_train_and_eval_reach_every_module(rng):
     assert nn.ReLU().training  # the mode of one module is not that of its class
 
 
+def test_in_use_for_a_while(rng):
+    """Each part comes back to the mode that it was in, also where something goes wrong."""
+    model = nn.Sequential(Tied(rng), nn.Sequential(nn.ReLU()).eval())
+    modes = [m.training for m in model.modules()]
+    with model.in_use() as same:
+        assert same is model
+        assert not any(m.training for m in model.modules())
+    assert [m.training for m in model.modules()] == modes
+    with pytest.raises(ZeroDivisionError), model.in_use():
+        1 / 0  # noqa: B018
+    assert [m.training for m in model.modules()] == modes
+
+
 def test_zero_grad(rng):
     model = Tied(rng)
     model.first.bias.requires_grad = False

@@ -105,7 +105,7 @@ def test_a_run_saved_before_its_first_epoch(tmp_path):
 def test_how_long_every_epoch_took_is_known_after_resuming_as_well(tmp_path, monkeypatch):
     """By a clock that stands still but for what an epoch takes. Checkpoints of older versions do not know it."""
     path, now = tmp_path / "run.npz", [0.0]
-    monkeypatch.setattr(training.loop.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(training.loop, "perf_counter", lambda: now[0])
 
     def slow(run):
         def loss(x, rng):

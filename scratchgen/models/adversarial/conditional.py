@@ -332,12 +332,12 @@ class InfoGAN(_Asked):
         """n images, of the categories `labels` (n,) and with the `numbers` (n, continuous) where these are given.
 
         Raises `ValueError` for labels and numbers of another shape."""
-        with no_grad():
+        with no_grad(), self.generator.in_use():
             return self.generator(self.noise(n, rng, _like(self), labels, numbers)).data
 
     def predict(self, x: Any) -> Any:
         """The category that D would guess for each image: a raw integer array (N,)."""
-        with no_grad():
+        with no_grad(), self.in_use():
             return self.answers(x)[1][:, : self.classes].argmax(1)
 
     def _code(self, z: Any) -> Any:
@@ -406,7 +406,7 @@ class SemiSupervisedGAN(_Asked):
 
     def predict(self, x: Any) -> Any:
         """The most probable class of each image, taken for real: a raw integer array (N,)."""
-        with no_grad():
+        with no_grad(), self.in_use():
             return self.answers(x)[1].argmax(1)
 
 

@@ -91,9 +91,10 @@ class GAN(nn.Module):
         return backend.normal(rng, (n, self.generator.latent), like=like)
 
     def sample(self, n: int, rng: Any) -> Any:
-        """n images G(z), a raw array."""
+        """n images G(z), a raw array. They are made as in use, whatever mode the game is in: by batch norm's running
+        statistics, which stay as they are, so that an image depends on its own z alone."""
         like = next(iter(self.generator.parameters())).data
-        with no_grad():
+        with no_grad(), self.generator.in_use():
             return self.generator(self.noise(n, rng, like)).data
 
     def _several(self, x: Any) -> Any:

@@ -24,12 +24,16 @@ TINY = 1e-30  # below a square root whose argument may be 0
 
 class Objective(NamedTuple):
     """A game. Each part turns logits into the numbers whose mean is minimised. Without a `generated` of its own the
-    game is zero-sum: G minimises −(what D minimises)."""
+    game is zero-sum: G minimises −(what D minimises).
+
+    `guessing` is the unit of its losses: what D pays where it can only guess, p_g = p_d, if the least that it can pay
+    is 0. A loss without a least value has no unit, and says 0."""
 
     name: str
     real: Callable[[Any], Any]  # D's part for real data
     fake: Callable[[Any], Any]  # D's part for what G made
     generated: Callable[[Any], Any] | None = None  # G's
+    guessing: float = 0.0
 
     def discriminator(self, real_logits: Any, fake_logits: Any) -> Any:
         """What D minimises, from logits (N, …) of real data and of G's."""
@@ -48,9 +52,9 @@ def _to_one(a: Any) -> Any:
 OBJECTIVES = {
     game.name: game
     for game in (
-        Objective("minimax", lambda a: F.softplus(-a), F.softplus),
-        Objective("non-saturating", lambda a: F.softplus(-a), F.softplus, lambda a: F.softplus(-a)),
-        Objective("least squares", _to_one, lambda a: 0.5 * F.square(a), _to_one),
+        Objective("minimax", lambda a: F.softplus(-a), F.softplus, guessing=2 * math.log(2)),
+        Objective("non-saturating", lambda a: F.softplus(-a), F.softplus, lambda a: F.softplus(-a), 2 * math.log(2)),
+        Objective("least squares", _to_one, lambda a: 0.5 * F.square(a), _to_one, 0.25),
         Objective("wasserstein", lambda a: -a, lambda a: a),
     )
 }

@@ -8,12 +8,13 @@ images change what D will learn: second-order gradients. D itself then makes one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ... import autograd, optim
+from ... import autograd, nn, optim
 from ... import functional as F
 from ...autograd import Tensor
 from .gan import GAN, Metrics, logits_of
@@ -110,10 +111,23 @@ class UnrolledGAN(GAN):
                 loss = loss + self.penalty(self.discriminator.with_parameters(weights), x, fake, rng)
             return loss
 
-        weights = unrolled(self.optimizer, discriminator_loss, self.unroll, list(self.discriminator.parameters()))
-        real_logits, fake_logits = logits(weights)
+        with _put_back(self.discriminator):
+            weights = unrolled(self.optimizer, discriminator_loss, self.unroll, list(self.discriminator.parameters()))
+            real_logits, fake_logits = logits(weights)
         if self.objective.generated is None:  # zero-sum: by now D's answers to real data depend on G as well
             loss = -self.objective.discriminator(real_logits, fake_logits)
         else:
             loss = self.objective.generator(fake_logits)
         return loss, {"G": loss.data}
+
+
+@contextmanager
+def _put_back(discriminator: nn.Module) -> Iterator[None]:
+    """After the block D's buffers are what they were: else steps that are only thought of would move batch norm's
+    running statistics and a spectral norm's vectors, which a copy with other weights shares."""
+    before = [buffer.copy() for buffer in discriminator.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, kept in zip(discriminator.buffers(), before):
+            buffer[...] = kept

@@ -12,6 +12,7 @@ from scratchgen import data, optim, training
 from scratchgen.models.adversarial import (
     ACGAN,
     CGAN,
+    GAN,
     R1,
     DCDiscriminator,
     DCGenerator,
@@ -192,7 +193,13 @@ def test_images_and_a_minibatch_shared_by_threads(name, rng):
     game, batch = made[name](), (images,) if name == "InfoGAN" else (images, labels)
     for loss in (game.discriminator_loss, game.generator_loss):
         assert np.isfinite(loss(*batch, rng)[0].item())
+    before = game.state_dict()  # in the middle of a training: batch norm's statistics have moved, and do not by looking
     assert game.sample(8, rng, *([labels] if name in TOLD else [])).shape == (8, 1, 28, 28)
+    if name in ("InfoGAN", "SGAN"):
+        together, alone = game.predict(images), [game.predict(images[i : i + 1]).item() for i in range(len(images))]
+        assert together.tolist() == alone
+    assert all((value == before[key]).all() for key, value in game.state_dict().items())
+    assert all(module.training for module in game.modules())
 
     gradients = []
     for workers in (1, 3):
@@ -281,6 +288,21 @@ def test_training_without_labels_says_so(rng):
             epochs=1,
             step=training.play,
         )
+
+
+@pytest.mark.parametrize(("name", "more", "wanted"), [("GAN", 1, 1), ("InfoGAN", 1, 1), ("CGAN", 1, 2), ("SGAN", 2, 2)])
+def test_training_on_more_than_the_game_is_told_says_so(name, more, wanted, rng):
+    """Labels for a game without; two of them for a game with."""
+    games = GAMES | {"GAN": lambda rng: GAN(generator(0, rng), MLPDiscriminator(PIXELS, (6,), rng=rng))}
+    game, batch = games[name](rng), batch_of(name, rng, dtype=np.float32)[:1]
+    players = training.Players(*(optim.Adam(p.parameters()) for p in (game.discriminator, game.generator)))
+    told = "x, labels, rng" if wanted == 2 else "x, rng"
+    message = (
+        rf"play: the losses of {type(game).__name__} take {told}, but the data is {{}} arrays and not {wanted}; .*"
+    )
+    arrays = [*batch, *[rng.integers(0, K, 7)] * (wanted - 1 + more)]
+    with pytest.raises(TypeError, match=message.format(len(arrays)) + r"on \[x\], .*\(CGAN, .*\[x, labels\]"):
+        training.train(training.Run(game, players, rng), game, arrays, epochs=1, step=training.play)
 
 
 @games

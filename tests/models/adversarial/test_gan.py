@@ -227,6 +227,23 @@ def test_sampling_builds_no_graph_and_changes_nothing():
     )
 
 
+def test_sampling_in_the_middle_of_a_training(device):
+    """Batch norm's running statistics make the image and stay as they are, so that an image is what its z makes of it,
+    alone or among others; and every part is in the mode in which it was."""
+    gan = GAN(DCGenerator(4, (2, 3), (1, 8, 8)), DCDiscriminator((2, 3), (1, 8, 8))).to(device)
+    x = backend.to_device(np.zeros((16, 1, 8, 8), np.float32), device)
+    for seed in range(3):
+        gan.generator_loss(x, np.random.default_rng(seed))
+    gan.generator.enlarge_norm.eval()
+    modes, before = [module.training for module in gan.modules()], gan.state_dict()
+    together, alone = (backend.to_host(gan.sample(n, np.random.default_rng(3))) for n in (5, 1))
+    assert all((value == before[name]).all() for name, value in gan.state_dict().items())
+    assert [module.training for module in gan.modules()] == modes
+    np.testing.assert_allclose(alone[0], together[0], rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(backend.to_host(gan.eval().sample(5, np.random.default_rng(3))), together)
+    assert abs(before["generator.spread_norm.running_var"] - 1).max() > 0.1  # not those of the beginning
+
+
 # ---------------------------------------------------------------------------------------------------- what is refused
 @pytest.mark.parametrize(
     ("output", "low", "high", "message"),

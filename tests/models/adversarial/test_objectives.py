@@ -132,6 +132,21 @@ def test_a_game_of_ones_own():
     assert hinge._replace(generated=lambda a: -a).generator(b) == pytest.approx(2.75 / 2)
 
 
+@games
+def test_what_guessing_costs(name):
+    """The least that D can pay where each logit is that of a real image as often as of a made one, if there is a least
+    for an image at all, and then it is 0; else 0 stands for "no unit"."""
+    game, a = OBJECTIVES[name], np.linspace(-60, 60, 24_001)
+    real, fake = game.real(a), game.fake(a)
+    if name == "wasserstein":
+        assert game.guessing == 0
+        assert min(real.min(), fake.min()) == -60
+    else:
+        assert game.guessing == pytest.approx((real + fake).min(), rel=1e-12)
+        assert [real.min(), fake.min()] == pytest.approx([0, 0], abs=1e-20)
+    assert Objective("of one's own", game.real, game.fake).guessing == 0
+
+
 def test_unknown_names():
     assert objective_named("least squares") is OBJECTIVES["least squares"]
     with pytest.raises(ValueError, match=r"objective: expected one of 'minimax', .*'wasserstein', got 'hinge'"):

@@ -13,10 +13,12 @@ from scratchgen.models.adversarial import (
     OBJECTIVES,
     R1,
     DCDiscriminator,
+    DCGenerator,
     GradientPenalty,
     MaxoutDiscriminator,
     MLPDiscriminator,
     MLPGenerator,
+    Objective,
     UnrolledGAN,
 )
 from scratchgen.models.adversarial.unrolled import unrolled
@@ -103,7 +105,7 @@ def check_slopes(gan, x, seed, rel=2e-7):
 @pytest.mark.equation("21.2", "21.3")
 @each_optimizer
 @pytest.mark.parametrize("objective", ["minimax", "non-saturating"])
-@pytest.mark.parametrize(("unroll", "warm"), [(0, 0), (1, 3), (5, 3)])
+@pytest.mark.parametrize(("unroll", "warm"), [(0, 0), (1, 3), (5, 3), (10, 3)])
 def test_the_slope_of_f_k_is_what_small_steps_give(kind, objective, unroll, warm):
     """Differences of f_K as the *in-place* optimizer plays it: neither the graph nor the rules are used for them."""
     gan, x = make(kind, unroll, objective, warm=warm)
@@ -211,6 +213,26 @@ def test_only_g_has_moved_after_gs_step():
         assert all(np.array_equal(state[name], value) for name, value in gan.optimizer.state_dict().items())
         assert all(p.grad is None for p in gan.discriminator.parameters())
         assert all((a != b).any() for a, b in zip(values, raw(gan.generator.parameters())))
+
+
+@pytest.mark.parametrize("bound", [lambda d: d, nn.spectral_norm], ids=["batch norm", "spectral norm"])
+@pytest.mark.parametrize("unroll", [0, 1, 4])
+def test_ds_buffers_are_where_they_were(unroll, bound):
+    """Batch norm's running statistics and a spectral norm's vectors: the steps are thought of, and not made. Nor are
+    they where the thought stops halfway."""
+    rng = np.random.default_rng(0)
+    g, d = DCGenerator(3, (2, 3), (1, 8, 8), rng=rng), bound(DCDiscriminator((2, 3), (1, 8, 8), rng=rng))
+    gan = UnrolledGAN(g, d, OPTIMIZERS["Adam"](d.parameters()), unroll)
+    x = rng.uniform(-1, 1, (6, 1, 8, 8)).astype(np.float32)
+    descend(gan, gan.optimizer, gan.discriminator_loss(x, rng)[0])
+    before = [buffer.copy() for buffer in d.buffers()]
+    assert before
+    gan.generator_loss(x, rng)
+    assert all((a == b).all() for a, b in zip(before, d.buffers(), strict=True))
+    gan.objective = Objective("none", gan.objective.real, lambda a: F.reshape(a, (0,)))
+    with pytest.raises(ValueError):
+        gan.generator_loss(x, rng)
+    assert all((a == b).all() for a, b in zip(before, d.buffers(), strict=True))
 
 
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
