@@ -3,6 +3,7 @@
 python -m demos.vae                    train on the bundled digits, look, and measure; under 2 minutes on 2 cores
 python -m demos.vae --pretrained       pictures in seconds, from weights that come with the demo
 python -m demos.vae --evaluate         the ELBO and an importance-sampled ln p(x) of these weights; wants --data
+python -m demos.vae --classes          p(x | digit), Eq. 12.11: which digit to draw can be chosen (S4, lines 366–367)
 
 --draws 50 stands for the importance-weighted autoencoder of Burda et al. 2016 (arXiv:1509.00519), in training and as a
 name of weights; its encoder learns by the doubly reparameterised gradient, Eq. 11.16. What two latent dimensions look
@@ -29,7 +30,8 @@ from scratchgen.models.latent import VAE
 from scratchgen.models.latent.bounds import Estimate, log_prob
 
 from . import weights
-from .options import Bits, Options, load_bits, spread, start, tell, to
+from .conditional import OF_EACH, learn_judge
+from .options import Bits, Images, Options, interval, load_bits, spread, start, tell, to
 from .weights import best_epoch
 
 DRAWS = 50  # of z per test image, for the ELBO
@@ -44,8 +46,12 @@ class Config(Options):
     epochs: Annotated[int | None, "passes over the data (default: 60 bundled, 8 with the complete MNIST)"] = None
     batch_size: Annotated[int, "images per step"] = 100
     lr: Annotated[float, "Adam's learning rate at the beginning; it falls to 0 along a cosine"] = 2e-3
-    hidden: Annotated[tuple[int, ...], "hidden units, layer by layer; the decoder's in reverse"] = (400,)
+    network: Annotated[Literal["mlp", "conv"], "what encoder and decoder are made of"] = "mlp"
+    hidden: Annotated[tuple[int, ...], "hidden units of an mlp, layer by layer; the decoder's in reverse"] = (400,)
+    channels: Annotated[tuple[int, ...], "of conv's two convolutions; the decoder's in reverse"] = (16, 32)
     latent: Annotated[int, "latent dimensions"] = 20
+    posterior: Annotated[Literal["diagonal", "full"], "the covariance of z that the encoder answers with"] = "diagonal"
+    classes: Annotated[bool, "learn p(x | digit); not for the published bits"] = False
     bits: Annotated[Literal["dynamic", "static"], "the training images drawn anew, or drawn once"] = "dynamic"
     draws: Annotated[int, "samples of z per training image: 1 trains on the ELBO, k on the bound IWAE-k"] = 1
     warmup: Annotated[int, "epochs during which the weight of the KL rises from 0 to 1; 0 for none"] = 0
@@ -56,15 +62,43 @@ class Config(Options):
     export: Annotated[Path | None, "write the trained weights to this file, small, with their recipe"] = None
 
     NAME: ClassVar[str] = "vae"
-    QUICK: ClassVar[dict[str, Any]] = {"epochs": 10, "hidden": (200,)}
+    QUICK: ClassVar[dict[str, Any]] = {"epochs": 10, "hidden": (200,), "channels": (8, 16)}
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of the encoder's layers."""
+        return self.channels if self.network == "conv" else self.hidden
 
 
-RECIPE = ("hidden", "latent", "bits", "draws", "warmup", "epochs", "batch_size", "lr", "seed")
+FORM = ("network", "hidden", "channels", "latent", "posterior", "classes")  # what weights have to fit
+RECIPE = (*FORM, "bits", "draws", "warmup", "epochs", "batch_size", "lr", "seed")
+
+
+# -------------------------------------------------------------------------------------------------------------- data
+def load_labelled(config: Config, how: str) -> Bits:
+    """Binary digits, with labels where the model wants them."""
+    bits = load_bits(config, how)
+    if config.classes and not bits.labels:
+        sys.exit("demos.vae: --classes wants digits with labels, the published bits have none: --bits dynamic has them")
+    return bits
+
+
+def split(config: Config, bits: Bits, which: int) -> list[np.ndarray]:
+    """Training, validation or test set: images as rows, and labels where the model wants them."""
+    return [flat(bits[which]), *([bits.labels[which]] if config.classes else [])]
 
 
 # ---------------------------------------------------------------------------------------------------------- training
 def make(config: Config) -> VAE:
-    return VAE(784, config.hidden, config.latent, rng=np.random.default_rng(config.seed))
+    return VAE(
+        784,
+        config.sizes,
+        config.latent,
+        posterior=config.posterior,
+        classes=10 if config.classes else None,
+        shape=(1, 28, 28) if config.network == "conv" else None,
+        rng=np.random.default_rng(config.seed),
+    )
 
 
 def begin_at_the_mean(model: VAE, x: np.ndarray) -> None:
@@ -73,11 +107,13 @@ def begin_at_the_mean(model: VAE, x: np.ndarray) -> None:
 
     A decoder that knows nothing yet then begins at 206 nats per image and not at 784 ln 2 = 543, and the weights need
     not learn what a bias says: their first steps are already about how digits differ. A pixel that never has ink gets
-    probability 1/(N + 2) of it (Laplace's rule), so that its logit is finite. The one variance of a Normal begins at
-    what is left around the mean: Adam moves its logarithm by the learning rate a step, and from ln 1 it would be on its
-    way for a thousand steps and more, in which the KL counts for too much (page 33).
+    probability 1/(N + 2) of it (Laplace's rule), so that its logit is finite. A convolution has one bias for all pixels
+    of a map, which says the mean of their means. The one variance of a Normal begins at what is left around the mean:
+    Adam moves its logarithm by the learning rate a step, and from ln 1 it would be on its way for a thousand steps and
+    more, in which the KL counts for too much (page 33).
     """
     p, decoder = (x.sum(0, dtype=np.float64) + 1) / (len(x) + 2), model.decoder
+    p = p.reshape(decoder.output.bias.size, -1).mean(1)
     decoder.output.bias.data[...] = p if decoder.kind == "normal" else np.log(p / (1 - p))
     if decoder.variance == "scalar":
         decoder.log_variance.data[...] = np.log(x.var(0).mean())
@@ -86,16 +122,16 @@ def begin_at_the_mean(model: VAE, x: np.ndarray) -> None:
 def loss_of(model: VAE, draws: int = 1) -> Any:
     """Minus the bound, of pixels that are drawn anew each time: b ~ Bernoulli(grey). Bits stay the bits they are."""
     loss = model.loss if draws == 1 else model.iwae_loss(draws, doubly=True)
-    return lambda x, rng: loss(binarize(x, "dynamic", rng), rng)
+    return lambda x, *rest: loss(binarize(x, "dynamic", rest[-1]), *rest)
 
 
-def learn(config: Config, bits: Bits, snapshot: Any) -> tuple[training.Run, dict[str, Any]]:
-    """Train, keeping the weights of the best epoch by validation. Also returns what is to be known of them."""
+def learn(config: Config, bits: Bits, snapshot: Any, before: Any = None) -> tuple[training.Run, dict[str, Any]]:
+    """Train, keeping the weights of the best epoch by validation. Also returns what is to be known of them. `before` is
+    the model to train on, and what is known of it."""
     config.epochs = config.epochs or (8 if bits.complete else 60)
     facts: dict[str, Any] = {"data": bits.name}
-    if config.start:
-        model, before = pretrained(config)
-        facts["start"] = before
+    if before:
+        model, facts["start"] = before
     else:
         model = make(config)
         begin_at_the_mean(model, flat(bits.train))
@@ -105,9 +141,9 @@ def learn(config: Config, bits: Bits, snapshot: Any) -> tuple[training.Run, dict
     run = training.Run(model, optim.Adam(model.parameters(), lr=config.lr), np.random.default_rng(config.seed + 1))
     bound = loss_of(model, config.draws)
 
-    def loss(x: Any, rng: Any) -> Any:
+    def loss(*batch_and_rng: Any) -> Any:
         model.beta = min(run.epoch / config.warmup, 1.0) if config.warmup else 1.0  # right after --resume, too
-        return bound(x, rng)
+        return bound(*batch_and_rng)
 
     def cool(run: training.Run) -> None:
         run.optimizer.lr = config.lr * schedule(run.epoch)
@@ -115,8 +151,8 @@ def learn(config: Config, bits: Bits, snapshot: Any) -> tuple[training.Run, dict
     training.train(
         run,
         loss,
-        to(config.device, flat(bits.train)),
-        validation=to(config.device, flat(bits.validation)),
+        to(config.device, *split(config, bits, 0)),
+        validation=to(config.device, *split(config, bits, 1)),
         epochs=config.epochs,
         batch_size=config.batch_size,
         workers=config.workers,
@@ -134,8 +170,8 @@ def pretrained(config: Config) -> tuple[VAE, dict[str, Any]]:
     """The model whose weights are in --start or come with the demo, and what is known of them."""
     path = config.start or weights.shipped(f"{'vae' if config.draws == 1 else 'iwae'}-{config.bits}")
     state, facts = weights.load(path, config.NAME)
-    recipe = facts["recipe"] | {"hidden": tuple(facts["recipe"]["hidden"])}
-    weights.adopt(config, recipe, "hidden", "latent", *(() if config.start else ("draws",)))
+    recipe = {name: tuple(value) if isinstance(value, list) else value for name, value in facts["recipe"].items()}
+    weights.adopt(config, recipe, *FORM, *(() if config.start else ("draws",)))
     model = make(config)
     model.load_state_dict(state)
     model.to(config.device)
@@ -143,7 +179,7 @@ def pretrained(config: Config) -> tuple[VAE, dict[str, Any]]:
 
 
 # --------------------------------------------------------------------------------------------------------- measuring
-def measure(model: VAE, x: Any, seed: int) -> tuple[float, float]:
+def measure(model: VAE, x: Any, seed: int, *labels: Any) -> tuple[float, float]:
     """The mean ELBO in nats per image, and its standard error over images."""
     rng = np.random.default_rng(seed)
     elbo = np.zeros(len(x))
@@ -151,17 +187,18 @@ def measure(model: VAE, x: Any, seed: int) -> tuple[float, float]:
         for rows in (slice(i, i + 1000) for i in range(0, len(x), 1000)):
             for _ in range(DRAWS):
                 noise = backend.normal(rng, (len(x[rows]), model.latent), like=x)
-                reconstruction, kl = model.elbo(x[rows], noise)
+                reconstruction, kl = model.elbo(x[rows], noise, *(y[rows] for y in labels))
                 elbo[rows] -= (reconstruction + kl).numpy() / DRAWS
     return mean_and_error(elbo)
 
 
-def estimate(model: VAE, x: Any, config: Config) -> Estimate:
+def estimate(model: VAE, x: Any, config: Config, *labels: Any) -> Estimate:
     """ln p(x) by importance sampling. A few images at a time, each with noise of their own: with one worker or several
     the result is the same."""
 
     def some(i: int) -> Estimate:
-        return log_prob(model, x[i : i + TOGETHER], SAMPLES, np.random.default_rng([config.seed, i]))
+        rows = slice(i, i + TOGETHER)
+        return log_prob(model, x[rows], SAMPLES, np.random.default_rng([config.seed, i]), *(y[rows] for y in labels))
 
     backend.keep_memory()
     with threadpoolctl.threadpool_limits(1, "blas"), ThreadPoolExecutor(config.workers) as pool:
@@ -178,21 +215,35 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
 def tell_numbers(config: Config) -> None:
     """Both numbers of finished weights, and their protocol."""
     model, facts = pretrained(config)
-    bits = load_bits(config, facts["recipe"]["bits"])
-    (x,) = to(config.device, flat(spread(bits.test, config.images)))
+    bits = load_labelled(config, facts["recipe"]["bits"])
+    x, *labels = to(config.device, *(spread(array, config.images) for array in split(config, bits, 2)))
     began = time.perf_counter()
-    elbo, elbo_error = measure(model, x, config.seed)
-    estimated = estimate(model, x, config)
+    elbo, elbo_error = measure(model, x, config.seed, *labels)
+    estimated = estimate(model, x, config, *labels)
     mean, error = mean_and_error(estimated.log_prob)
     median, least = np.median(estimated.effective), estimated.effective.min()
     print(
         f"test ELBO {elbo:.2f} ± {elbo_error:.2f} nats per image ({DRAWS} draws of z each, the KL in closed form)\n"
-        f"ln p(x) estimated with {SAMPLES:,} draws each: {mean:.2f} ± {error:.2f} nats per image\n"
+        f"{bounded(config)} estimated with {SAMPLES:,} draws each: {mean:.2f} ± {error:.2f} nats per image\n"
         f"  Mean ± standard error over {len(x):,} of {len(bits.test):,} test images of {bits.name}.\n"
-        f"  Neither is a likelihood: both are, in expectation, lower bounds on ln p(x). The effective sample size of\n"
-        f"  the estimate is {median:.0f} in the median, {least:.1f} at the least.\n"
+        f"  Neither is a likelihood: both are, in expectation, lower bounds on {bounded(config)}. The effective\n"
+        f"  sample size of the estimate is {median:.0f} in the median, {least:.1f} at the least.\n"
         f"  {sum(p.size for p in model.parameters()):,} parameters; seed {config.seed} for the noise; "
         f"{time.perf_counter() - began:.0f} s with {config.workers} workers."
+    )
+
+
+def tell_classes(config: Config, model: VAE, bits: Bits) -> None:
+    """How many samples are of the digit that was asked for, as a classifier reads them that has learned from bits."""
+    splits = ((binarize(flat(x), "static"), labels) for x, labels in zip(bits[:3], bits.labels))
+    judge = learn_judge(config, Images(*splits, bits.name, bits.complete))
+    asked = np.repeat(np.arange(10), OF_EACH)
+    samples = model.sample(len(asked), np.random.default_rng(config.seed), labels=to(config.device, asked)[0])
+    hits = 100.0 * (judge.reads(backend.to_host(samples))[0] == asked)
+    worst = hits.reshape(10, OF_EACH).mean(1)
+    print(
+        "of the digit asked for: {:.1f} ± {:.1f} % of {:,} samples".format(*interval(hits), len(asked))
+        + f" (95 %; worst: {worst.argmin()}, {worst.min():.0f} %)"
     )
 
 
@@ -200,37 +251,59 @@ def tell_numbers(config: Config) -> None:
 PANELS = {"ELBO": "ELBO", "reconstruction": "reconstruction, −ln p(x|z)", "KL": "KL(q(z|x) ‖ p(z))"}
 
 
-def draw_training(run: training.Run, title: str, path: Path) -> Path:
-    panels = {
-        f"{PANELS.get(name, name)} (nats per image)": {
-            split: [metrics[name] for metrics in run.history[split]] for split in ("train", "validation")
-        }
+def draw_training(run: training.Run, title: str, folder: Path) -> list[Path]:
+    """Bound and terms against epochs, and the bound against the minutes that the training has taken."""
+    curve = {
+        name: {split: [metrics[name] for metrics in run.history[split]] for split in ("train", "validation")}
         for name in run.history["train"][0]
         if name != "loss"
     }
-    return plotting.save(plotting.curves(panels, title=title), path)
+    terms = {f"{PANELS.get(name, name)} (nats per image)": lines for name, lines in curve.items()}
+    bound = dict(list(terms.items())[:1])
+    minutes = np.cumsum(run.seconds) / 60
+    return [
+        plotting.save(plotting.curves(terms, title=title), folder / "training.png"),
+        plotting.save(plotting.curves(bound, "minutes", title, x=minutes), folder / "time.png"),
+    ]
 
 
-def draw_reconstructions(model: VAE, x: Any, title: str, path: Path) -> Path:
+def draw_reconstructions(model: VAE, shown: list[Any], title: str, path: Path) -> Path:
+    x, *labels = shown
     with no_grad():
-        means = model.decode(model.encode(x).mean).mean.numpy()
-    groups = {"test digits, black and white": backend.to_host(x), "the mean of p(x|z) at z = μ(x)": means}
+        means = model.decode(model.encode(x, *labels).mean, *labels).mean.numpy()
+    groups = {
+        "test digits, black and white": backend.to_host(x),
+        f"the mean of {decoder(model)} at z = μ(x)": means,
+    }
     return plotting.save(plotting.comparison(groups, 10, title), path)
 
 
-def draw_samples(model: VAE, x: Any, title: str, seed: int, path: Path) -> Path:
-    n = len(x)
-    drawn, means = (model.sample(n, np.random.default_rng(seed), mean) for mean in (False, True))  # of the same z
+def draw_samples(model: VAE, shown: list[Any], title: str, seed: int, path: Path) -> Path:
+    """Samples and their means; with classes, a row of each digit."""
+    x, n = shown[0], len(shown[0])
+    digits = backend.to_device(np.arange(n) * 10 // n, backend.device_of(x)) if model.classes else None
+    drawn, means = (model.sample(n, np.random.default_rng(seed), mean, digits) for mean in (False, True))  # same z
     groups = {
         "test digits, black and white": backend.to_host(x),
-        "samples: z from the prior, x from p(x|z)": backend.to_host(drawn),
-        "the means of p(x|z) for the same z": backend.to_host(means),
+        f"samples: z from the prior, x from {decoder(model)}": backend.to_host(drawn),
+        f"the means of {decoder(model)} for the same z": backend.to_host(means),
     }
     return plotting.save(plotting.comparison(groups, 10, title), path)
 
 
 def kind(config: Config) -> str:
-    return "VAE" if config.draws == 1 else f"IWAE-{config.draws}"
+    name = "VAE" if config.draws == 1 else f"IWAE-{config.draws}"
+    adjectives = "convolutional " * (config.network == "conv") + "full-covariance " * (config.posterior == "full")
+    return adjectives + "C" * config.classes + name
+
+
+def decoder(model: VAE) -> str:
+    return "p(x|z, digit)" if model.classes else "p(x|z)"
+
+
+def bounded(config: Config) -> str:
+    """What the ELBO is a lower bound of."""
+    return "ln p(x | digit)" if config.classes else "ln p(x)"
 
 
 def flat(images: np.ndarray) -> np.ndarray:
@@ -242,15 +315,19 @@ def main(config: Config) -> None:
     """Train or load, draw, measure."""
     if config.draws < 1 or (config.warmup and config.draws > 1):
         sys.exit("demos.vae: --draws is at least 1; --warmup weighs the KL, and only the bound of --draws 1 has one")
+    if len(config.channels) != 2:
+        sys.exit("demos.vae: --channels are those of two convolutions, as in --channels 16 32")
     if config.evaluate:
         tell_numbers(config)
         return
     folder, seed = config.folder(), f"seed {config.seed}"
+    before = pretrained(config) if config.pretrained or config.start else None
     if config.pretrained:
-        model, facts = pretrained(config)
+        model, facts = before
         config.bits, config.draws = facts["recipe"]["bits"], facts["recipe"]["draws"]
-    bits = load_bits(config, config.bits)
-    test, shown = to(config.device, flat(bits.test), flat(spread(bits.test, 100)))
+    bits = load_labelled(config, config.bits)
+    x, *labels = to(config.device, *split(config, bits, 2))
+    shown = to(config.device, *(spread(array, 100) for array in split(config, bits, 2)))
 
     def snapshot(run: training.Run) -> None:  # the same z every time: watch the picture while it trains
         if run.epoch % 20 == 0:
@@ -259,17 +336,17 @@ def main(config: Config) -> None:
     if config.pretrained:
         which = f"finished weights (epoch {facts['best epoch']})"
     else:
-        run, facts = learn(config, bits, snapshot)
+        run, facts = learn(config, bits, snapshot, before)
         model = run.model
         which = f"the weights with the best\n  validation bound (epoch {best_epoch(run)} of {run.epoch})"
         if config.export:
             weights.export(config.export, config.NAME, run, facts)
 
-    mean, error = measure(model, test, config.seed)
+    mean, error = measure(model, x, config.seed, *labels)
     number = f"test ELBO {mean:.2f} ± {error:.2f} nats per image"
-    sizes = (784, *config.hidden, config.latent, *config.hidden[::-1], 784)
+    sizes = (784, *config.sizes, config.latent, *config.sizes[::-1], 784)
     name = f"{kind(config)} {'–'.join(map(str, sizes))}, {seed}"
-    training_curves = [] if config.pretrained else [draw_training(run, name, folder / "training.png")]
+    training_curves = [] if config.pretrained else draw_training(run, name, folder)
     tell(
         *training_curves,
         draw_reconstructions(model, shown, f"{name}; {number}", folder / "reconstructions.png"),
@@ -277,10 +354,12 @@ def main(config: Config) -> None:
     )
     protocol = "the published static bits" if "published" in bits.name else "bits drawn once with a fixed seed"
     print(
-        f"{number}: mean ± standard error over {len(test):,} images of {bits.name}\n"
-        f"  A lower bound on ln p(x), not a likelihood. Protocol: {protocol};\n"
+        f"{number}: mean ± standard error over {len(x):,} images of {bits.name}\n"
+        f"  A lower bound on {bounded(config)}, not a likelihood. Protocol: {protocol};\n"
         f"  {DRAWS} draws of z per image; the KL in closed form; {which}."
     )
+    if config.classes:
+        tell_classes(config, model, bits)
 
 
 if __name__ == "__main__":

@@ -42,13 +42,16 @@ class Bernoulli:
     def log_prob(self, x: Any) -> Tensor:
         """ln p(x) = x a − ζ(a), a the logits.  Eq. 15.1 (derivations/15-decoders.md#eq-15-1)
 
-        x has the logits' shape, or one that broadcasts with it. For x between 0 and 1 this is minus a cross-entropy,
-        and no longer a density; beyond it is nothing, and the density refuses it: `ValueError`.
+        x has the logits' shape, or one that broadcasts with it. Raises `ValueError` for x that are neither 0 nor 1: of
+        a grey x this would be minus a cross-entropy, and the logarithm of no probability.
         """
         x, logits = _broadcast(x, self.logits)
         values = x.data if isinstance(x, Tensor) else x
-        if backend.host_scalar(np.any((values < 0) | (values > 1))):
-            raise ValueError("Bernoulli.log_prob: expected x between 0 and 1, some lie outside: pixels 0 … 255?")
+        if not backend.host_scalar(np.all((values == 0) | (values == 1))):
+            raise ValueError(
+                "Bernoulli.log_prob: expected x that are 0 or 1, some are neither; scale pixels to [0, 1] (images / "
+                "255), say how they become black and white with scratchgen.data.binarize, or use a Normal"
+            )
         return -F.binary_cross_entropy_with_logits(logits, x, "none")
 
     def sample(self, rng: Any, n: Shape = ()) -> Tensor:

@@ -576,11 +576,34 @@ def test_sample_stops_the_gradient(rng):
     assert not q.sample(rng).requires_grad
 
 
-@pytest.mark.parametrize("x", [[0.0, 2.0], [-0.1, 1.0], [255.0, 0.0]])
-def test_a_bernoulli_knows_nothing_beyond_0_and_1(x):
-    """There minus the cross-entropy would be a positive ln p."""
-    with pytest.raises(ValueError, match=r"Bernoulli.log_prob: expected x between 0 and 1, .* pixels 0 … 255\?"):
-        Bernoulli(np.array([1.0, -3.0])).log_prob(np.array(x))
+NO_BITS = pytest.mark.parametrize(
+    "x", [[0.0, 2.0], [-0.1, 1.0], [255.0, 0.0], [0.5, 1.0], [math.nan, 1.0], [math.inf, 1.0]]
+)
+
+
+@pytest.mark.ledger("B7")
+@NO_BITS
+def test_a_bernoulli_knows_nothing_but_0_and_1(x, device):
+    """Of a grey x minus the cross-entropy is a number, and beyond 0 and 1 a positive one; neither is a ln p."""
+    wanted = r"Bernoulli.log_prob: expected x that are 0 or 1, .*binarize"
+    p, there = Bernoulli(sg.tensor([1.0, -3.0], device=device)), sg.tensor(x, device=device)
+    for either in (there, there.data):
+        with pytest.raises(ValueError, match=wanted):
+            p.log_prob(either)
+    with pytest.raises(ValueError, match=wanted):
+        p.log_prob(0.3)
+
+
+@NO_BITS
+def test_the_bernoulli_of_pytorch_refuses_the_same(x):
+    torch = pytest.importorskip("torch")
+    logits = np.array([1.0, -3.0])
+    p = torch.distributions.Bernoulli(logits=torch.tensor(logits), validate_args=True)
+    with pytest.raises(ValueError, match="Expected value argument"):
+        p.log_prob(torch.tensor(x, dtype=torch.float64))
+    for bits in ([0.0, 1.0], [1.0, 1.0]):
+        expected = p.log_prob(torch.tensor(bits, dtype=torch.float64)).numpy()
+        np.testing.assert_allclose(Bernoulli(logits).log_prob(np.array(bits)).numpy(), expected, rtol=1e-12)
 
 
 def test_categoricals_of_other_classes_are_not_compared():

@@ -1,6 +1,7 @@
 """What demos.vae does besides training: its beginning, weights that come along, the measured numbers."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,6 +53,134 @@ def test_one_variance_begins_at_what_the_mean_leaves_over():
     with no_grad():
         nats = -model.decode(np.zeros((400, 2), np.float32)).log_prob(x).sum(1).numpy().mean()
     assert nats / 49 == pytest.approx(0.5 * np.log(2 * np.pi * np.e * 0.04), abs=0.1)  # as N(0.3, 0.2²) itself
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "normal"])
+def test_a_convolutional_vae_begins_with_as_much_ink_as_there_is(kind):
+    """It has one bias for all pixels."""
+    rng = np.random.default_rng(0)
+    x = (rng.random((500, 784)) < 0.3 * rng.random(784)).astype(np.float32)
+    model = VAE(784, (2, 3), 4, kind, shape=(1, 28, 28), rng=rng)
+    vae.begin_at_the_mean(model, x)
+    (bias,) = model.decoder.output.bias.data
+    ink = 1 / (1 + np.exp(-bias)) if kind == "bernoulli" else bias
+    assert ink == pytest.approx((x.sum() + 784) / 784 / 502, rel=1e-5)
+
+
+FORMS = {
+    "classes": {"classes": True},
+    "conv": {"network": "conv", "channels": (2, 3)},
+    "full": {"posterior": "full"},
+    "all": {"classes": True, "network": "conv", "channels": (2, 3), "posterior": "full", "draws": 2},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_trains_and_comes_back_by_what_its_weights_say(form, tmp_path, capsys):
+    path, chosen = tmp_path / "weights.npz", FORMS[form]
+    vae.main(vae.Config(out=tmp_path, export=path, **SMALL | chosen))
+    output = capsys.readouterr().out
+    bounded = "ln p(x | digit)" if "classes" in chosen else "ln p(x)"
+    assert f"A lower bound on {bounded}, not a likelihood" in output
+    assert ("of the digit asked for: " in output) == ("classes" in chosen)
+    (trained,) = (line for line in output.splitlines() if line.startswith("test ELBO"))
+
+    config = vae.Config(start=path)
+    model, facts = vae.pretrained(config)
+    for name, value in chosen.items():
+        assert facts["recipe"][name] == (list(value) if isinstance(value, tuple) else value)
+        assert getattr(config, name) == value or name == "draws"  # that is of the training, not of the weights
+    x, *labels = vae.split(config, options.load_bits(config, "dynamic"), 2)
+    assert len(labels) == config.classes
+    assert trained.startswith(f"test ELBO {vae.measure(model, x, 0, *labels)[0]:.2f} ")
+    vae.main(vae.Config(start=path, evaluate=True, images=30))
+    output = capsys.readouterr().out
+    assert f"{bounded} estimated with 30 draws each" in output
+    assert f"lower bounds on {bounded}." in output
+    vae.main(vae.Config(out=tmp_path, start=path, pretrained=True))
+    assert trained in capsys.readouterr().out
+
+
+def test_training_goes_on_with_the_labels_that_the_weights_want(tmp_path, capsys, monkeypatch):
+    """Nobody has to say --classes again."""
+    path = tmp_path / "weights.npz"
+    vae.main(vae.Config(out=tmp_path, export=path, classes=True, **SMALL))
+    vae.main(vae.Config(out=tmp_path / "on", start=path, epochs=1))
+    assert capsys.readouterr().out.count("of the digit asked for: ") == 2
+    bits = options.load_bits(vae.Config(), "static")._replace(labels=())
+    monkeypatch.setattr(vae, "load_bits", lambda config, how: bits)
+    with pytest.raises(SystemExit, match="--classes wants digits with labels, the published bits have none"):
+        vae.main(vae.Config(out=tmp_path / "on", start=path, bits="static", epochs=1))
+
+
+@pytest.mark.parametrize(("name", "value"), [("classes", True), ("network", "conv"), ("posterior", "full")])
+def test_weights_stay_what_they_are(name, value, tmp_path):
+    path = tmp_path / "weights.npz"
+    vae.main(vae.Config(out=tmp_path, export=path, **SMALL))
+    with pytest.raises(SystemExit, match=f"--{name} {value} was asked for, but the weights have {FIRST[name]}"):
+        vae.pretrained(vae.Config(start=path, **{name: value}))
+
+
+FIRST = {"classes": False, "network": "mlp", "posterior": "diagonal"}
+
+
+def test_classes_want_digits_with_labels(tmp_path, monkeypatch):
+    bits = options.load_bits(vae.Config(), "static")._replace(labels=())
+    monkeypatch.setattr(vae, "load_bits", lambda config, how: bits)
+    with pytest.raises(SystemExit, match="--classes wants digits with labels, the published bits have none"):
+        vae.main(vae.Config(out=tmp_path, classes=True, bits="static", **SMALL))
+
+
+def test_a_row_of_each_digit_is_drawn(tmp_path, monkeypatch):
+    model, asked = VAE(784, 4, 2, classes=10, rng=np.random.default_rng(0)), []
+    monkeypatch.setattr(plotting, "comparison", lambda groups, *rest: None)
+    model.sample = lambda n, rng, mean, labels: asked.append(labels.reshape(10, 10)) or np.zeros((n, 784), np.float32)
+    vae.draw_samples(model, [np.zeros((100, 784), np.float32)], "", 0, tmp_path)
+    for labels in asked:
+        np.testing.assert_array_equal(labels, np.arange(10)[:, None].repeat(10, 1))
+    assert len(asked) == 2
+
+
+def test_labels_stay_with_their_images(tmp_path, monkeypatch):
+    """Where z is never heard, p(x|y) is what the decoder says of the label, and every bound on it is exact."""
+    config = vae.Config(classes=True)
+    bits = options.load_bits(config, "static")
+    for which in range(3):
+        x, labels = vae.split(config, bits, which)
+        np.testing.assert_array_equal(x, vae.flat(bits[which]))
+        np.testing.assert_array_equal(labels, bits.labels[which])
+    model = VAE(784, 4, 2, classes=10, rng=np.random.default_rng(0))
+    for parameter in model.encoder.parameters():
+        parameter.data[...] = 0
+    model.decoder.network.layers[0].weight.data[:, :2] = 0
+    with no_grad():
+        p = model.decode(np.zeros((len(x), 2), np.float32), labels)
+        exact = p.log_prob(x).numpy().sum(1)
+    assert vae.measure(model, x, 0, labels)[0] == pytest.approx(exact.mean(), rel=1e-5)
+    np.testing.assert_allclose(vae.estimate(model, x, config, labels).log_prob, exact, rtol=1e-5)
+    shown = {}
+    monkeypatch.setattr(plotting, "comparison", lambda groups, *rest: shown.update(groups))
+    vae.draw_reconstructions(model, [x, labels], "", tmp_path)
+    np.testing.assert_allclose(list(shown.values())[1], p.mean.numpy(), rtol=1e-5)
+
+
+def test_of_the_digit_asked_for_is_what_the_judge_reads_as_it(monkeypatch, capsys):
+    asked = np.repeat(np.arange(10), vae.OF_EACH)
+    read = np.where((np.arange(len(asked)) % 100 < 3) | ((asked == 4) & (np.arange(len(asked)) % 2 == 0)), 9, asked)
+    seen = []
+    judge = SimpleNamespace(reads=lambda x: (read, None))
+    monkeypatch.setattr(vae, "learn_judge", lambda config, images: seen.append(images) or judge)
+    model = SimpleNamespace(sample=lambda n, rng, labels: np.eye(10)[labels])
+    vae.tell_classes(vae.Config(), model, options.load_bits(vae.Config(), "dynamic"))
+    assert "of the digit asked for: 92.5 ± 1.6 % of 1,000 samples (95 %; worst: 4, 49 %)" in capsys.readouterr().out
+    for x, _ in seen[0][:3]:
+        assert set(np.unique(x)) == {0, 1}  # read are bits, so bits are learned from
+
+
+@pytest.mark.parametrize("channels", [(4,), (4, 5, 6)])
+def test_a_convolutional_network_has_two_layers(channels, tmp_path):
+    with pytest.raises(SystemExit, match="--channels are those of two convolutions, as in --channels 16 32"):
+        vae.main(vae.Config(out=tmp_path, network="conv", channels=channels))
 
 
 @pytest.mark.parametrize("resumed", [False, True])
@@ -185,12 +314,21 @@ def test_options_that_do_not_fit_are_refused(options_, tmp_path):
 
 
 def test_an_iwae_draws_its_own_curve(tmp_path, monkeypatch):
-    labels = []
-    monkeypatch.setattr(plotting, "curves", lambda panels, **kw: labels.extend(panels))
+    """The bound and its terms, and the bound once more against the minutes it took."""
+    drawn = []
+
+    def curves(panels, xlabel="epoch", title="", x=None):
+        drawn.append((xlabel, list(panels), x))
+
+    monkeypatch.setattr(plotting, "curves", curves)
     for draws in (1, 3):
         vae.main(vae.Config(out=tmp_path, draws=draws, **SMALL))
-    assert labels[:3] == [f"{name} (nats per image)" for name in vae.PANELS.values()]
-    assert labels[3:] == ["IWAE-3 (nats per image)"]
+    terms = [f"{name} (nats per image)" for name in vae.PANELS.values()]
+    iwae = ["IWAE-3 (nats per image)"]
+    assert [of[:2] for of in drawn] == [("epoch", terms), ("minutes", terms[:1]), ("epoch", iwae), ("minutes", iwae)]
+    for _, _, minutes in drawn[1::2]:
+        assert len(minutes) == SMALL["epochs"]
+        assert 0 < minutes[0] <= minutes[-1] < 1
 
 
 def test_the_estimate_does_not_depend_on_the_workers():

@@ -83,19 +83,20 @@ def crooked(d):
 
 @pytest.mark.ledger("C-MC")
 def test_samples_of_the_prior_fail_with_the_dimension_and_importance_samples_do_not():
-    """S0, lines 741–757. 20,000 samples of the prior, 5,000 of the encoder, 12 data in each dimension."""
+    """S0, lines 741–757. 20,000 samples of the prior, 10,000 of the encoder, 12 data in each dimension."""
     rng = np.random.default_rng(1)
     errors, sizes = {}, {}
     for d in (1, 5, 20, 50):
         model = crooked(d)
         x = model.sample(12, rng)
         exact = model.log_prob(x)
-        prior, encoder = prior_log_prob(model, x, 20_000, rng, chunk=20_000), log_prob(model, x, 5000, rng, chunk=5000)
+        prior = prior_log_prob(model, x, 20_000, rng, chunk=20_000)
+        encoder = log_prob(model, x, 10_000, rng, chunk=5000)
         errors[d], sizes[d] = np.abs(prior.log_prob - exact), prior.effective
         off = np.abs(encoder.log_prob - exact)
         assert off.max() < 4 * encoder.error.max() < 0.1
-        assert np.median(off) < 0.05
-        assert (encoder.effective > 5000 / 5).all()
+        assert off.max() < 0.05
+        assert (encoder.effective > 10_000 / 5).all()
         assert (prior.error <= 1).all()  # its own error does not see it
     assert np.median(errors[1]) < 0.05 < np.median(errors[5]) < 10
     assert 100 < np.median(errors[20]) < 1000 < np.median(errors[50]) < 4000

@@ -10,6 +10,7 @@ import numpy as np
 from ... import backend
 
 __all__ = [
+    "check_codes",
     "check_decoder",
     "check_grey",
     "check_labels",
@@ -17,6 +18,7 @@ __all__ = [
     "check_levels",
     "check_penalty",
     "check_pixels",
+    "check_real",
 ]
 
 
@@ -40,6 +42,12 @@ def check_latent(who: str, latent: int, posterior: str) -> None:
         raise ValueError(f"{who}: posterior must be 'diagonal' or 'full', got {posterior!r}")
 
 
+def check_codes(who: str, z: Any, latent: int) -> None:
+    """Raise `ValueError` unless z are codes (N, latent)."""
+    if z.ndim != 2 or z.shape[1] != latent:
+        raise ValueError(f"{who}: expected codes (N, {latent}), as latent={latent} is, got {tuple(z.shape)}")
+
+
 def check_labels(who: str, labels: Any, classes: int | None, n: int) -> None:
     """Raise `ValueError` unless there is one label for each of n images, or, without classes, none at all."""
     if classes is None:
@@ -61,14 +69,18 @@ def check_penalty(who: str, beta: float, free_bits: float) -> None:
             raise ValueError(f"{who}: {name} must be finite and at least 0, got {value}")
 
 
+def check_finite(wanted: str, x: Any) -> None:
+    """Raise `ValueError`, which begins with what was `wanted`, where the raw array `x` has NaN or infinite numbers."""
+    if not backend.host_scalar(np.isfinite(x).all()):
+        raise ValueError(f"{wanted}, some are NaN or infinite; find out where in the data they come from")
+
+
 def check_grey(who: str, x: Any) -> None:
     """Raise `ValueError` unless every pixel of the raw array `x` lies in [0, 1], as a probability does."""
     if not backend.host_scalar(((x >= 0) & (x <= 1)).all()):  # NaN fails every comparison
-        raise ValueError(
-            f"{who}: a cross-entropy wants pixels in [0, 1], these lie in "
-            f"{backend.host_scalar(x.min()):g} … {backend.host_scalar(x.max()):g}; divide them by 255, or use "
-            "loss='squared error'"
-        )
+        wanted = f"{who}: a cross-entropy wants pixels in [0, 1]"
+        check_finite(wanted, x)
+        raise ValueError(f"{wanted}, these lie in {_extent(x)}; divide them by 255, or use loss='squared error'")
 
 
 def check_pixels(who: str, x: Any) -> None:
@@ -77,19 +89,40 @@ def check_pixels(who: str, x: Any) -> None:
     A Bernoulli distribution knows no grey: x ln x̂ + (1 − x) ln(1 − x̂) of a grey x is a number, but not the logarithm of
     any probability, and cannot be compared with a likelihood. (Ledger B7.)
     """
-    if not backend.host_scalar((x * x == x).all()):  # only 0 and 1 are their own squares
+    if not backend.host_scalar(((x == 0) | (x == 1)).all()):
+        wanted = f"{who}: a Bernoulli decoder wants pixels that are 0 or 1"
+        check_finite(wanted, x)
+        if backend.host_scalar(((x < 0) | (x > 1)).any()):
+            found = f"these lie in {_extent(x)}; bring them into [0, 1] (divide 0 … 255 by 255), then"
+        else:
+            found = f"these are grey ({_extent(x)});"
         raise ValueError(
-            f"{who}: a Bernoulli decoder wants pixels that are 0 or 1, these are grey "
-            f"({backend.host_scalar(x.min()):g} … {backend.host_scalar(x.max()):g}); say how they become black and "
-            "white with scratchgen.data.binarize, or use decoder='normal'"
+            f"{wanted}, {found} say how they become black and white with scratchgen.data.binarize, or use "
+            "decoder='normal'"
         )
 
 
 def check_levels(who: str, x: Any, levels: int) -> None:
     """Raise `ValueError` unless every pixel of the raw array `x` is a whole number 0 … levels − 1."""
     if not backend.host_scalar(((x >= 0) & (x < levels) & (x == np.floor(x))).all()):  # NaN fails every comparison
+        wanted = f"{who}: a categorical decoder wants pixels that are whole numbers 0 … {levels - 1}"
+        check_finite(wanted, x)
         raise ValueError(
-            f"{who}: a categorical decoder wants pixels that are whole numbers 0 … {levels - 1}, these lie in "
-            f"{backend.host_scalar(x.min()):g} … {backend.host_scalar(x.max()):g}; multiply images in [0, 1] by "
-            f"{levels - 1} and round them"
+            f"{wanted}, these lie in {_extent(x)}; multiply images in [0, 1] by {levels - 1} and round them"
         )
+
+
+def check_real(who: str, x: Any) -> None:
+    """Raise `TypeError` where the pixels of the raw array `x` are integers, and `ValueError` where they are no numbers.
+
+    A real pixel may have any size. But integers are levels 0 … 255, to which a variance that begins at 1 does not fit.
+    """
+    wanted = f"{who}: a Normal decoder wants real pixels"
+    if x.dtype.kind != "f":
+        raise TypeError(f"{wanted}, got {x.dtype}; divide levels 0 … 255 by 255, or use decoder='categorical'")
+    check_finite(wanted, x)
+
+
+def _extent(x: Any) -> str:
+    """From where to where the numbers of the raw array go."""
+    return f"{backend.host_scalar(x.min()):g} … {backend.host_scalar(x.max()):g}"

@@ -20,7 +20,7 @@ import numpy as np
 from ... import backend
 from ... import functional as F
 from ...nn.init import Initializer, generator, glorot_uniform, he_normal
-from .assumptions import check_decoder, check_latent, check_pixels
+from .assumptions import check_decoder, check_latent, check_pixels, check_real
 from .networks import check_channels, check_shape, hidden_sizes
 
 __all__ = ["HandVAE", "Pass"]
@@ -322,7 +322,7 @@ class HandVAE:
         """The two terms of the negative ELBO, image by image.  Eq. 12.4 (derivations/12-elbo.md#eq-12-4)
 
         x (N, pixels), noise ε (N, latent) drawn from N(0, I). Raises `ValueError` for other shapes, for no images,
-        and for grey pixels in a Bernoulli decoder; `TypeError` for real pixels or noise of another dtype.
+        for grey pixels in a Bernoulli decoder, NaN in either; `TypeError` for real pixels or noise of another dtype.
         """
         x, noise = self._batch(x, noise)
         encoder = self.encoder.forward(x)
@@ -340,6 +340,7 @@ class HandVAE:
             check_pixels("HandVAE", x)
             log_likelihood = (x * a - F.softplus(a)).sum(1)  # Eq. 15.1
         else:
+            check_real("HandVAE", x)
             if self.log_variance_x:
                 log_variance_x = self.log_variance_x.forward(h2)  # W₆h₂ + b₆, or one number
                 precision = np.exp(-log_variance_x)

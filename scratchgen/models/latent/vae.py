@@ -16,7 +16,16 @@ from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor, no_grad
 from ...distributions import Bernoulli, Categorical, MultivariateNormal, Normal
-from .assumptions import check_decoder, check_labels, check_latent, check_levels, check_penalty, check_pixels
+from .assumptions import (
+    check_codes,
+    check_decoder,
+    check_labels,
+    check_latent,
+    check_levels,
+    check_penalty,
+    check_pixels,
+    check_real,
+)
 from .bounds import iwae_bound, kl_sample, normalized_weights, weigh_path
 from .networks import check_shape, decoder_network, encoder_network, hidden_sizes
 from .terms import (
@@ -158,14 +167,16 @@ class VAE(nn.Module):
         return self.encoder(self._labelled(self.scaled(x), labels, self.copies))
 
     def decode(self, z: Any, labels: Any = None) -> Any:
-        """p(x|z), or p(x|z, y), for codes z (N, latent) and labels y (N,)."""
+        """p(x|z), or p(x|z, y), for codes z (N, latent) and labels y (N,). Raises `ValueError` for other codes."""
+        check_codes(type(self).__name__, z, self.latent)
         return self.decoder(self._labelled(z, labels))
 
     def log_likelihood(self, p: Any, x: Any) -> Tensor:
         """ln p(x|z) of images x (N, pixels), given p(·|z): (N,), in nats.
 
         Eqs. 15.1, 15.3 and the categorical form (derivations/15-decoders.md#eq-15-1). Raises `ValueError` for pixels
-        that p knows nothing of: grey ones for a Bernoulli, no whole numbers 0 … 255 for a Categorical.
+        that p knows nothing of: grey ones for a Bernoulli, no whole numbers 0 … 255 for a Categorical, NaN for any; and
+        `TypeError` for integers that go to a Normal.
         """
         x = self.numbers(x)
         raw = x.data if isinstance(x, Tensor) else x
@@ -226,7 +237,7 @@ class VAE(nn.Module):
         `loss(x, rng)` or `loss(x, labels, rng)`. In training `beta` and `free_bits` have their say; the ELBO shown is
         the ELBO all the same."""
         check_penalty("VAE", self.beta, self.free_bits)
-        *labels, rng = labels_and_rng
+        labels, rng = _labels_and_rng("VAE.loss", labels_and_rng)
         q = self.encode(x, *labels)
         z = reparameterized(q, backend.normal(rng, (len(x), self.latent), like=self.like))
         reconstruction, divergence = -self.log_likelihood(self.decode(z, *labels), x).mean(), kl(q)
@@ -247,13 +258,19 @@ class VAE(nn.Module):
         """A loss to train on in place of `loss`: minus the importance-weighted bound of k = `draws` samples.
 
         Eq. 11.5 (derivations/11-importance.md#eq-11-5). `doubly` takes the encoder's gradient from
-        `doubly_reparameterized`: the same on average, with less noise. Y. Burda, R. Grosse, R. Salakhutdinov,
-        *Importance Weighted Autoencoders*, ICLR 2016.
+        `doubly_reparameterized`: the same on average, with less noise. In training it raises `ValueError` for a `beta`
+        or `free_bits`, which weigh a KL divergence: this bound has none on its own. Y. Burda, R. Grosse,
+        R. Salakhutdinov, *Importance Weighted Autoencoders*, ICLR 2016.
         """
         log_weights = self.doubly_reparameterized if doubly else self.log_weights
 
         def loss(x: Any, *labels_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
-            *labels, rng = labels_and_rng
+            labels, rng = _labels_and_rng("VAE.iwae_loss", labels_and_rng)
+            if self.training and (self.beta != 1 or self.free_bits):
+                raise ValueError(
+                    f"VAE.iwae_loss: beta={self.beta} and free_bits={self.free_bits} would weigh a KL divergence, and "
+                    "this bound has none on its own; train on `loss`, or with beta=1 and free_bits=0"
+                )
             noise = backend.normal(rng, (len(x), draws, self.latent), self.like)  # images first: workers share them
             bound = iwae_bound(log_weights(x, noise.swapaxes(0, 1), *labels)).mean()
             return -bound, {f"IWAE-{draws}": bound.data}
@@ -285,8 +302,11 @@ class VAE(nn.Module):
 
     def numbers(self, x: Any) -> Any:
         """Images in the model's dtype. Bits and levels may come as integers of any kind; real pixels come as they are,
-        since to convert those is to change them."""
-        if self.decoder.kind == "normal" or (isinstance(x, Tensor) and x.dtype.kind == "f"):
+        since to convert those is to change them. Raises as `log_likelihood` for what are no real pixels."""
+        if self.decoder.kind == "normal":
+            check_real(type(self).__name__, x.data if isinstance(x, Tensor) else x)
+            return x
+        if isinstance(x, Tensor) and x.dtype.kind == "f":
             return x
         return x if x.dtype == self.like.dtype else x.astype(self.like.dtype)
 
@@ -302,6 +322,18 @@ class VAE(nn.Module):
             return rows
         ones = F.one_hot(labels, self.classes, self.like.dtype)
         return F.concatenate([rows, ones if copies == 1 else np.repeat(ones, copies, axis=1)], 1)
+
+
+def _labels_and_rng(who: str, given: tuple[Any, ...]) -> tuple[list[Any], Any]:
+    """What a loss is given behind the images: labels, where there are any, and a generator."""
+    *labels, rng = given or (None,)
+    if not hasattr(rng, "standard_normal"):
+        got = ", ".join(["x", *(type(argument).__name__ for argument in given)])
+        raise TypeError(
+            f"{who}: expected (x, rng) or (x, labels, rng), a generator such as np.random.default_rng(0) at the end, "
+            f"got ({got})"
+        )
+    return labels, rng
 
 
 # ------------------------------------------------------------------------------------- what differs between posteriors

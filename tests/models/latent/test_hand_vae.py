@@ -268,6 +268,32 @@ def test_grey_pixels_are_refused(device):
         hand.forward(0.5 * x, noise_for(x))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (255.0, r"these lie in 0 … 255; bring them into \[0, 1\] \(divide 0 … 255 by 255\), then say .*binarize"),
+        (-1.0, r"these lie in -1 … 1; bring them into \[0, 1\]"),
+        (0.5, r"these are grey \(0 … 1\); say how they become black and white"),
+        (math.nan, "some are NaN or infinite; find out where"),
+        (math.inf, "some are NaN or infinite; find out where"),
+    ],
+)
+def test_pixels_that_are_no_bits_are_told_what_they_are(wrong, found, device):
+    _, hand, x = twins(FORMS["mlp"], KINDS["bernoulli"], np.float32, device)
+    x[0, :2], x[1, 2] = sg.tensor([0, 1], dtype=np.float32, device=device).data, wrong
+    with pytest.raises(ValueError, match=f"HandVAE: a Bernoulli decoder wants pixels that are 0 or 1, {found}"):
+        hand.forward(x, noise_for(x))
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+@pytest.mark.parametrize("kind", ["normal", "scalar", "fixed"])
+def test_a_normal_decoder_wants_numbers(kind, wrong, device):
+    _, hand, x = twins(FORMS["mlp"], KINDS[kind], np.float32, device)
+    x[1, 2] = wrong
+    with pytest.raises(ValueError, match="HandVAE: a Normal decoder wants real pixels, some are NaN or infinite"):
+        hand.forward(x, noise_for(x))
+
+
 def test_options_that_do_not_fit_are_refused():
     for match, options in {
         "the gradient of decoder='categorical' is not written out here, VAE has it": {"decoder": "categorical"},

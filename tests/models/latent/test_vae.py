@@ -8,7 +8,9 @@ import pytest
 import scratchgen as sg
 from scratchgen import backend, optim
 from scratchgen import functional as F
+from scratchgen.data import binarize, digits
 from scratchgen.distributions import Normal
+from scratchgen.models.classifier import MLPClassifier
 from scratchgen.models.latent import VAE
 from scratchgen.models.latent.bounds import iwae_bound, log_prob
 from scratchgen.training.workers import Workers
@@ -161,6 +163,41 @@ def test_grey_pixels_are_refused_by_a_bernoulli_and_taken_by_a_normal_decoder(rn
         VAE(4, 5, 2, rng=rng).to(device).elbo(grey, noise)
     reconstruction, _ = VAE(4, 5, 2, "normal", rng=rng).to(device).elbo(grey, noise)
     assert np.isfinite(reconstruction.numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (255.0, r"these lie in 0 … 255; bring them into \[0, 1\] \(divide 0 … 255 by 255\), then say .*binarize"),
+        (-1.0, r"these lie in -1 … 1; bring them into \[0, 1\]"),
+        (0.5, r"these are grey \(0 … 1\); say how they become black and white"),
+        (math.nan, "some are NaN or infinite; find out where"),
+        (math.inf, "some are NaN or infinite; find out where"),
+    ],
+)
+def test_pixels_that_are_no_bits_are_told_what_they_are(wrong, found, rng, device):
+    model, x, _ = small(rng)
+    x[0, :2], x[1, 2] = [0, 1], wrong
+    there = backend.to_device(x, device)
+    with pytest.raises(ValueError, match=f"VAE: a Bernoulli decoder wants pixels that are 0 or 1, {found}"):
+        model.to(device).loss(there, rng)
+
+
+@pytest.mark.parametrize("variance", [None, "scalar", 0.3])
+def test_a_normal_decoder_wants_real_numbers(variance, rng, device):
+    """Of any size, for nothing says that they are pixels in [0, 1]: M1+M2 hands codes in. But levels 0 … 255 as they
+    are would begin 255 of the decoder's standard deviations away, and NaN be learned from."""
+    model, x, _ = small(rng, "normal", variance)
+    model.astype(np.float32).to(device)
+    levels = (255 * x).astype(np.uint8)
+    assert np.isfinite(model.loss(backend.to_device(levels.astype(np.float32), device), rng)[0].item())
+    for dtype in (np.uint8, np.int64, bool):
+        with pytest.raises(TypeError, match=rf"VAE: a Normal decoder wants real pixels, got {np.dtype(dtype)}; divide"):
+            model.loss(backend.to_device(levels.astype(dtype), device), rng)
+    for wrong in (math.nan, math.inf):
+        x[1, 2] = wrong
+        with pytest.raises(ValueError, match="VAE: a Normal decoder wants real pixels, some are NaN or infinite; find"):
+            model.loss(backend.to_device(x.astype(np.float32), device), rng)
 
 
 def test_a_decoder_that_does_not_exist_or_fit_is_named():
@@ -457,7 +494,63 @@ def test_a_posterior_with_correlations_is_closer_to_the_truth(rng):
     assert bounds["diagonal"] == pytest.approx(0.5 * math.log(121 / 21), abs=0.05)
 
 
+@pytest.mark.equation("12.11")
+def test_a_vae_that_knows_classes_draws_the_digit_that_it_is_asked_for(rng):
+    """Real ones, after ten epochs; read by a classifier that has learned from the same bits. By chance: a tenth."""
+    train, test = digits("train"), digits("test")
+    x, labels = binarize(train.flat(), "static"), train.labels
+
+    def learn(model, epochs):
+        optimizer = optim.Adam(model.parameters(), lr=2e-3)
+        for _ in range(epochs):
+            for rows in np.split(rng.permutation(len(x)), 50):
+                optimizer.zero_grad()
+                model.loss(x[rows], labels[rows], rng)[0].backward()
+                optimizer.step()
+        return model
+
+    reader = learn(MLPClassifier(784, 100, rng=rng), 4)
+    assert (reader.predict(binarize(test.flat(), "static")) == test.labels).mean() > 0.85
+    model, ink = VAE(784, 200, 5, classes=10, rng=rng), (x.sum(0) + 1) / (len(x) + 2)
+    model.decoder.output.bias.data[...] = np.log(ink / (1 - ink))  # it begins at the mean image
+    learn(model, 10)
+    asked = np.repeat(np.arange(10), 50)
+    read = reader.predict(model.sample(500, rng, labels=asked))
+    assert (read == asked).mean() > 0.7
+    assert min((read == asked).reshape(10, 50).mean(1)) > 0.3  # of each digit
+    assert (read == (asked + 5) % 10).mean() < 0.1
+
+
 # ------------------------------------------------------------------------------------------------------- clear errors
+@pytest.mark.parametrize("form", [{}, FORMS["classes"], FORMS["conv"]], ids=["mlp", "classes", "conv"])
+@pytest.mark.parametrize("shape", [(3, 5), (3, 1), (2,), (2, 3, 2)])
+def test_codes_of_another_size_are_refused(shape, form, rng):
+    model, _, labels = small(rng, **form)
+    with pytest.raises(ValueError, match=r"VAE: expected codes \(N, 2\), as latent=2 is, got \("):
+        model.decode(np.zeros(shape), *labels)
+
+
+def test_a_loss_without_a_generator_says_how_it_is_called(rng):
+    model, x, _ = small(rng)
+    for name, loss in (("loss", model.loss), ("iwae_loss", model.iwae_loss(3))):
+        for rest, got in (((), "x"), ((0,), "x, int"), ((np.zeros(3, int),), "x, ndarray")):
+            with pytest.raises(TypeError, match=rf"VAE.{name}: expected \(x, rng\) or .* at the end, got \({got}\)"):
+                loss(x, *rest)
+
+
+@pytest.mark.equation("11.5")
+@pytest.mark.parametrize("doubly", [False, True])
+@pytest.mark.parametrize(("name", "value"), [("beta", 0.5), ("free_bits", 0.1)])
+def test_the_importance_weighted_bound_has_no_kl_to_weigh(name, value, doubly, rng):
+    model, x, _ = small(rng)
+    loss = model.iwae_loss(3, doubly)
+    expected = loss(x, np.random.default_rng(0))[0].item()
+    setattr(model, name, value)
+    with pytest.raises(ValueError, match=f"VAE.iwae_loss: .*{name}={value}.* this bound has none on its own"):
+        loss(x, np.random.default_rng(0))
+    assert model.eval().iwae_loss(3, doubly)(x, np.random.default_rng(0))[0].item() == expected  # as of `loss`
+
+
 def test_options_that_do_not_fit_are_refused(rng):
     for match, form in {
         r"images \(1, 4, 4\) have 16 pixels, not pixels=6": {"shape": (1, 4, 4)},
