@@ -1,6 +1,7 @@
 """The GAN listing of the lecture (S0, lines 1301–1345), corrected and run on real digits. The bugs are erratum E13.
 
-python -m demos.lecture_gan
+python -m demos.lecture_gan                 the listing with its bugs mended
+python -m demos.lecture_gan --as-printed    the listing as it stands on the slide
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ LATENT_SIZE, HIDDEN_SIZE, IMAGE_SIZE = 64, 256, 784
 
 @dataclass
 class Config(Options):
-    """Runs the lecture's GAN listing with its bugs mended, and measures what the most hidden of them did."""
+    """Runs the lecture's GAN listing, with its bugs mended or with them, and measures what they did."""
 
     epochs: Annotated[int | None, "passes over the data (default: 200 bundled, 20 with the complete MNIST)"] = None
     batch_size: Annotated[int, "images per step"] = 100
     lr: Annotated[float, "Adam's learning rate, for both players"] = 2e-4
+
+    as_printed: Annotated[bool, "no zero_grad, no detach, one z for both steps: as the slide has it"] = False
 
     NAME: ClassVar[str] = "lecture_gan"
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 6}
@@ -79,6 +82,24 @@ class Game:
         self.g_optimizer.step()
         return d_loss.item(), g_loss.item()
 
+    def step_as_printed(self, x: Any) -> tuple[float, float]:
+        """The same round as the slide prints it. Nothing fails, and every gradient is the sum of all so far: in D of
+        what both players want, in G as well."""
+        criterion, D, G = self.criterion, self.D, self.G
+        real, fake = np.ones_like(x, shape=(len(x), 1)), np.zeros_like(x, shape=(len(x), 1))
+        z = backend.normal(self.rng, (len(x), LATENT_SIZE), like=x)
+
+        # train D
+        d_loss = criterion(D(x), real) + criterion(D(G(z)), fake)
+        d_loss.backward()
+        self.d_optimizer.step()
+
+        # train G
+        g_loss = criterion(D(G(z)), real)
+        g_loss.backward()
+        self.g_optimizer.step()
+        return d_loss.item(), g_loss.item()
+
     def parts(self) -> dict[str, Any]:
         """Everything with a state."""
         return {"D": self.D, "G": self.G, "d_optimizer": self.d_optimizer, "g_optimizer": self.g_optimizer}
@@ -112,6 +133,16 @@ def what_the_slide_adds(game: Game, x: Any) -> tuple[float, float]:
     return float(np.linalg.norm(a) / np.linalg.norm(b)), float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
 
 
+def what_has_added_up(game: Game, x: Any) -> tuple[float, ...]:
+    """The lengths of what Adam is given for D in the slide's loop, the sum of all gradients, and of the one of now."""
+    D, G, criterion = game.D, game.G, game.criterion
+    z = backend.normal(np.random.default_rng(0), (len(x), LATENT_SIZE), like=x)
+    one, zero = np.ones_like(x, shape=(len(x), 1)), np.zeros_like(x, shape=(len(x), 1))
+    now = sg.grad(criterion(D(x), one) + criterion(D(G(z)), zero), list(D.parameters()))
+    given = [p.grad for p in D.parameters()]
+    return tuple(math.sqrt(sum(float((g.numpy() ** 2).sum()) for g in gs)) for gs in (given, now))
+
+
 def main(config: Config) -> None:
     """Play, draw, and measure."""
     images = load_images(config)
@@ -123,11 +154,12 @@ def main(config: Config) -> None:
         game.restore(path, identity)
     total = epochs * math.ceil(len(x) / config.batch_size)
     done = len(game.history) * math.ceil(len(x) / config.batch_size)
+    step = game.step_as_printed if config.as_printed else game.step
     with tqdm(desc="GAN", total=total, initial=done, unit=" steps", disable=None) as bar:  # the slide: while True
         for _ in range(len(game.history), epochs):
             losses = []
             for (batch,) in minibatches(x, batch_size=config.batch_size, rng=game.rng):
-                losses.append(game.step(batch))
+                losses.append(step(batch))
                 bar.update()
             d_loss, g_loss = np.mean(losses, axis=0).tolist()
             game.history.append({"D": d_loss, "G": g_loss})
@@ -137,7 +169,8 @@ def main(config: Config) -> None:
     noise = backend.normal(np.random.default_rng(config.seed), (100, LATENT_SIZE), like=x)
     with no_grad():
         samples = (game.G(noise).numpy() + 1) / 2
-    title = f"the lecture's GAN 64–256–784, seed {config.seed}, {epochs} epochs of {images.name}"
+    which = "as printed" if config.as_printed else "mended"
+    title = f"the lecture's GAN 64–256–784, {which}, seed {config.seed}, {epochs} epochs of {images.name}"
     panels = {"loss (nats)": {"D: −ln D(x) − ln(1 − D(G(z)))": [h["D"] for h in game.history],
                               "G: −ln D(G(z))": [h["G"] for h in game.history]}}  # fmt: skip
     tell(
@@ -147,6 +180,15 @@ def main(config: Config) -> None:
             config.folder() / "samples.png",
         ),
     )
+    if config.as_printed:
+        added, now = what_has_added_up(game, x[:500])
+        last = game.history[-1]
+        print(
+            f"E13: as the slide has it, after {total:,} rounds D's loss is {last['D']:.2f} nats (guessing costs "
+            f"{2 * math.log(2):.2f}) and G's {last['G']:.2g}.\n"
+            f"  The gradient that moves D, added up since the beginning, is {added:.2g} long, that of now {now:.2g}."
+        )
+        return
     ratio, cosine = what_the_slide_adds(game, x[:500])
     print(
         f"E13: as the slide has it, what D's step leaves in G's gradient would be {ratio:.2f} times as long as the\n"

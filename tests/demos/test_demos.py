@@ -42,7 +42,7 @@ from demos import (
     vae,
     weights,
 )
-from scratchgen import plotting, tensor, training
+from scratchgen import backend, grad, plotting, tensor, training
 from scratchgen.models.adversarial import MLPGenerator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -496,6 +496,34 @@ def test_the_slides_leftover_gradient_pulls_against_g():
     ratio, cosine = lecture_gan.what_the_slide_adds(game, x)
     assert cosine < -0.99
     assert 0.8 < ratio < 1.25
+
+
+@pytest.mark.ledger("E13", "B16")
+def test_the_listing_as_printed_adds_up_all_gradients(tmp_path, capsys, undrawn):
+    """By hand: what moves a player is the sum of all gradients of both losses since the beginning."""
+    printed, by_hand = (lecture_gan.Game(lecture_gan.Config()) for _ in range(2))
+    x = np.random.default_rng(0).uniform(-1, 1, (3, 20, 784)).astype(np.float32)
+    D, G, bce = by_hand.D, by_hand.G, by_hand.criterion
+    everything = [*D.parameters(), *G.parameters()]
+    sums = [0.0] * len(everything)
+    one, zero = np.ones((20, 1), np.float32), np.zeros((20, 1), np.float32)
+    for batch in x:
+        printed.step_as_printed(batch)
+        z = backend.normal(by_hand.rng, (20, 64), like=batch)
+        for player in (by_hand.d_optimizer, by_hand.g_optimizer):
+            first = bce(D(batch), one) + bce(D(G(z)), zero)
+            loss = first if player is by_hand.d_optimizer else bce(D(G(z)), one)
+            sums = [total + g for total, g in zip(sums, grad(loss, everything))]
+            for parameter, total in zip(everything, sums):
+                parameter.grad = total
+            player.step()
+    for ours, theirs in ((printed.D, by_hand.D), (printed.G, by_hand.G)):
+        for p, q in zip(ours.parameters(), theirs.parameters()):
+            np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-4, atol=1e-6)
+    lecture_gan.main(lecture_gan.Config(out=tmp_path, epochs=1, as_printed=True))
+    assert re.search(r"E13: as the slide has it, after \d+ rounds D's loss is", capsys.readouterr().out)
+    added, now = lecture_gan.what_has_added_up(printed, x[0])
+    assert added > 1.5 * now > 0
 
 
 # ----------------------------------------------------------------------------------------------- what the numbers mean
