@@ -526,6 +526,21 @@ def test_the_listing_as_printed_adds_up_all_gradients(tmp_path, capsys, undrawn)
     assert added > 1.5 * now > 0
 
 
+@pytest.mark.parametrize("path", sorted(weights.FOLDER.glob("*.npz")), ids=lambda path: path.stem)
+def test_weights_that_come_along_say_how_every_stage_of_them_was_made(path):
+    """With the optimizer where the demo has a choice: its default may be another one by now."""
+    with np.load(path) as file:
+        written = json.loads(str(file["json"]))
+    demo, stage = written["config"]["what"].removeprefix("weights of demos."), written["facts"]
+    wanted = {"seed", "epochs", "batch_size", "lr"} | ({"optimizer", "bits"} if demo == "pixelcnn" else set())
+    while stage:
+        assert wanted <= set(stage["recipe"])
+        assert 1 <= stage["best epoch"] <= stage["recipe"]["epochs"]
+        assert stage["data"]
+        stage = stage.get("start")
+    assert path.stat().st_size < 1e6
+
+
 # ----------------------------------------------------------------------------------------------- what the numbers mean
 def test_the_classifier_tells_how_many_are_right_with_the_weights_of_its_best_epoch(
     tmp_path, capsys, undrawn, monkeypatch
