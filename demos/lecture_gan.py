@@ -7,6 +7,7 @@ python -m demos.lecture_gan --as-printed    the listing as it stands on the slid
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -83,8 +84,8 @@ class Game:
         return d_loss.item(), g_loss.item()
 
     def step_as_printed(self, x: Any) -> tuple[float, float]:
-        """The same round as the slide prints it. Nothing fails, and every gradient is the sum of all so far: in D of
-        what both players want, in G as well."""
+        """The same round as the slide prints it. Nothing fails, and what moves a player is the sum of all its gradients
+        so far, of D's loss and of G's. Eq. 19.3 (derivations/19-algorithm-1.md#eq-19-3)"""
         criterion, D, G = self.criterion, self.D, self.G
         real, fake = np.ones_like(x, shape=(len(x), 1)), np.zeros_like(x, shape=(len(x), 1))
         z = backend.normal(self.rng, (len(x), LATENT_SIZE), like=x)
@@ -145,6 +146,8 @@ def what_has_added_up(game: Game, x: Any) -> tuple[float, ...]:
 
 def main(config: Config) -> None:
     """Play, draw, and measure."""
+    if config.as_printed and config.resume:
+        sys.exit("demos.lecture_gan: as printed it lives on sums of gradients, which no checkpoint keeps: begin anew")
     images = load_images(config)
     (x,) = to(config.device, 2 * images.train[0] - 1)
     epochs = config.epochs or (20 if images.complete else 200)

@@ -214,9 +214,8 @@ def draw_animation(model: Any, title: str, seed: int, path: Path) -> Path:
 
 def draw_conditionals(model: Any, test: np.ndarray, title: str, path: Path) -> Path:
     """What the softmax says of six pixels of a digit, from left to right where a stroke begins, and what they are."""
-    image = spread(test, 5)[2:3]  # neither a 0 nor a 1
-    row = 14
-    first = int(np.argmax(image[0, 0, row] > 0))
+    image, row = spread(test, 5)[2:3], 14
+    first = int(np.clip(np.argmax(image[0, 0, row] > 0), 2, 24))  # with two pixels left of it, and three right
     with no_grad():
         logits = model.logits(model.scaled(on_device(image, model)))
         p = backend.to_host(F.softmax(logits, 1).data)[0, :, 0, row]

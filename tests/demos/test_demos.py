@@ -524,6 +524,8 @@ def test_the_listing_as_printed_adds_up_all_gradients(tmp_path, capsys, undrawn)
     assert re.search(r"E13: as the slide has it, after \d+ rounds D's loss is", capsys.readouterr().out)
     added, now = lecture_gan.what_has_added_up(printed, x[0])
     assert added > 1.5 * now > 0
+    with pytest.raises(SystemExit, match="sums of gradients, which no checkpoint keeps: begin anew"):
+        lecture_gan.main(lecture_gan.Config(out=tmp_path, epochs=2, as_printed=True, resume=True))
 
 
 @pytest.mark.parametrize("path", sorted(weights.FOLDER.glob("*.npz")), ids=lambda path: path.stem)

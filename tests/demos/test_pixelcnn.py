@@ -59,6 +59,25 @@ def test_grey_levels(tmp_path, capsys, monkeypatch, model, levels):
         pixelcnn.main(pixelcnn.Config(out=tmp_path, model=model, levels=levels, bits="dynamic", **SMALL))
 
 
+@pytest.mark.parametrize(("ink", "begins"), [(9, 9), (0, 2), (27, 24), (None, 2)])
+def test_what_the_softmax_says_of_six_pixels(monkeypatch, tmp_path, ink, begins):
+    """Wherever the stroke begins, at an edge, or nowhere in that row: six distributions, each of the pixel it names."""
+    figures = []
+    monkeypatch.setattr(plotting, "save", lambda figure, path: figures.append(figure))
+    config = pixelcnn.Config(levels=5, model="pixelcnn", **SMALL)
+    model, x = pixelcnn.make(config), np.zeros((5, 1, 28, 28), np.float32)
+    if ink is not None:
+        x[2, 0, 14, ink:] = 3
+    pixelcnn.draw_conditionals(model, x, "", tmp_path / "c.png")
+    p = np.exp(model.logits(x[2:3] / 4).numpy())[0, :, 0, 14]
+    p /= p.sum(0)
+    columns = range(begins - 2, begins + 4)
+    for axis, column in zip(figures[0].axes, columns, strict=True):
+        assert axis.get_title() == f"row 14, column {column}"
+        assert axis.get_xlabel() == f"level; it is {int(x[2, 0, 14, column])}"
+        np.testing.assert_allclose(axis.patches[0].get_data().values, p[:, column], rtol=1e-5)
+
+
 @pytest.mark.parametrize("bits", ["static", "dynamic"])
 def test_classes(tmp_path, capsys, bits):
     """p(x | digit): the labels take part in training, drawing and measuring."""

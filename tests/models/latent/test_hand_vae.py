@@ -12,6 +12,8 @@ from scratchgen import backend
 from scratchgen import functional as F
 from scratchgen.models.latent import VAE, HandVAE
 
+from .test_vae import NO_BITS
+
 KINDS = {
     "bernoulli": ("bernoulli", None),
     "normal": ("normal", None),
@@ -268,16 +270,7 @@ def test_grey_pixels_are_refused(device):
         hand.forward(0.5 * x, noise_for(x))
 
 
-@pytest.mark.parametrize(
-    ("wrong", "found"),
-    [
-        (255.0, r"these lie in 0 … 255; bring them into \[0, 1\] \(divide 0 … 255 by 255\), then say .*binarize"),
-        (-1.0, r"these lie in -1 … 1; bring them into \[0, 1\]"),
-        (0.5, r"these are grey \(0 … 1\); say how they become black and white"),
-        (math.nan, "some are NaN or infinite; find out where"),
-        (math.inf, "some are NaN or infinite; find out where"),
-    ],
-)
+@NO_BITS
 def test_pixels_that_are_no_bits_are_told_what_they_are(wrong, found, device):
     _, hand, x = twins(FORMS["mlp"], KINDS["bernoulli"], np.float32, device)
     x[0, :2], x[1, 2] = sg.tensor([0, 1], dtype=np.float32, device=device).data, wrong

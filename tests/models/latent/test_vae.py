@@ -165,7 +165,7 @@ def test_grey_pixels_are_refused_by_a_bernoulli_and_taken_by_a_normal_decoder(rn
     assert np.isfinite(reconstruction.numpy()).all()
 
 
-@pytest.mark.parametrize(
+NO_BITS = pytest.mark.parametrize(
     ("wrong", "found"),
     [
         (255.0, r"these lie in 0 … 255; bring them into \[0, 1\] \(divide 0 … 255 by 255\), then say .*binarize"),
@@ -175,6 +175,9 @@ def test_grey_pixels_are_refused_by_a_bernoulli_and_taken_by_a_normal_decoder(rn
         (math.inf, "some are NaN or infinite; find out where"),
     ],
 )
+
+
+@NO_BITS
 def test_pixels_that_are_no_bits_are_told_what_they_are(wrong, found, rng, device):
     model, x, _ = small(rng)
     x[0, :2], x[1, 2] = [0, 1], wrong
