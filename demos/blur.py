@@ -3,7 +3,8 @@
 python -m demos.blur      changes the one and the other, and measures sharpness; about 5 minutes on 2 free cores
 
 S4 says that images are blurred because z is assumed to be Gaussian. So take better priors, up to the best that there
-is, and keep the decoder; then keep z as Gaussian as it was and change the decoder. See derivations/33-blur.md.
+is, and keep the decoder; then keep z as Gaussian as it was and change the decoder. Beside them stand two GANs, whose z
+is Gaussian, too, and whose G is no mean of anything. See derivations/33-blur.md.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from scratchgen.evaluation import sharpness
 from scratchgen.models.classifier import MLPClassifier
 from scratchgen.models.latent import VAE
 
+from . import gan
 from .autoencoder import COMPONENTS, Judge, draw_codes, learn
+from .conditional import pretrained
 from .options import Images, Options, interval, load_images, start, tell, to
 from .vae import begin_at_the_mean
 
@@ -36,6 +39,7 @@ DECODERS: dict[str, tuple[str, Any]] = {
     "Bernoulli": ("bernoulli", None),
 }
 USUAL = "one learned variance"
+GANS = {"GAN": "mlp", "DCGAN": "dcgan"}  # whose weights come with demos.gan
 
 
 @dataclass
@@ -148,11 +152,12 @@ def main(config: Config) -> None:
     real = images.test[0]
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     kept: dict[tuple[str, str], np.ndarray] = {}
-    parts = []
+    parts, games = [], {name: game(config, model) for name, model in GANS.items()}
     for seed in range(config.seed, config.seed + config.seeds):
         run = replace(config, seed=seed, out=config.folder())
         made, split = one_seed(run, images)
         parts.append(split)
+        made |= {(name, PRIORS[0]): gan.made(each, run.images, seed) for name, each in games.items()}
         for name, x in made.items():
             found.setdefault(name, []).append((float(sharpness(x).mean()), judge.distance(x)))
         kept = kept or made
@@ -188,6 +193,12 @@ def one_seed(config: Config, images: Images) -> tuple[dict[tuple[str, str], np.n
                 made[f"mean; {name}", PRIORS[0]] = vaes[name].sample(n, rng, mean=True)
     made = {key: backend.to_host(x) for key, x in made.items()}
     return made, decompose(usual, images.test[0], rng, config.device)
+
+
+def game(config: Config, model: str) -> Any:
+    """A GAN of demos.gan, trained long ago: each seed here is one of its z."""
+    usual = gan.Config(device=config.device)
+    return pretrained(usual, f"gan-{model}", lambda recipe: gan.make(replace(usual, **recipe)))[0]
 
 
 def train(config: Config, images: Images, name: str) -> VAE:
@@ -247,10 +258,12 @@ def conclude(config: Config, found: dict[Any, list[tuple[float, float]]], true: 
         f"Mean ± 95 % interval over {config.seeds} seeds from {config.seed} on, {config.images:,} images each, "
         f"{images.name};\n  sharpness: variance of the Laplacian of pixels in [0, 1]. Noise is sharp as well: look at "
         "the Fréchet distance.\n"
+        "  The GANs are those that come with demos.gan, one training each: their intervals are about z alone.\n"
         f"The Fréchet distance with N(0, I) and with the best prior: {near[plain]:.2f} → {near[best]:.2f}; "
         f"with another decoder: {near[other]:.2f}.\n"
         f"E16: the best prior of all changes the sharpness from {share[plain]:.1%} to {share[best]:.1%} of real "
-        f"digits, another decoder to {share[other]:.0%}"
+        f"digits, another decoder to {share[other]:.0%}, "
+        f"without a likelihood it is {share['GAN', PRIORS[0]]:.0%} (GAN) and {share['DCGAN', PRIORS[0]]:.0%} (DCGAN)"
     )
 
 
@@ -258,10 +271,11 @@ def conclude(config: Config, found: dict[Any, list[tuple[float, float]]], true: 
 def draw(config: Config, found: Any, kept: Any, real: np.ndarray, true: float) -> list[Any]:
     shown = {"real test digits": real[:SHOWN]}
     keys = [("mean", PRIORS[0]), ("mean", PRIORS[2]), ("draw", PRIORS[0]), ("autoregressive", PRIORS[0])]
+    keys += [(name, PRIORS[0]) for name in GANS]
     for key in keys:
         shown[f"{key[0]}, z ~ {key[1]}\nsharpness {sharpness(kept[key]).mean() / true:.0%}"] = kept[key][:SHOWN]
     title = f"prior or decoder? VAE 784–{config.hidden}–{config.latent}, {config.epochs} epochs, seed {config.seed}"
-    quiet = {key: values for key, values in found.items() if key[0] != "draw"}
+    quiet = {key: values for key, values in found.items() if key[0] not in ("draw", "GAN")}  # these have specks
     spread = {f"{d}, {p}": interval([100 * s / true for s, _ in v]) for (d, p), v in quiet.items()}
     bars = plotting.bars(
         {name: mean for name, (mean, _) in spread.items()},
