@@ -1,10 +1,11 @@
 """GANs that know classes (조건부 GAN; S0, lines 1527–1552; claim C-COND): asked for a 3, do they draw a 3?
 
-python -m demos.conditional                 train all on the bundled digits, about 4 minutes
+python -m demos.conditional                 train all on the bundled digits, about 2 minutes of one core
 python -m demos.conditional --pretrained    draw with the CGAN that comes with the demo, in seconds
 
 The four games of the lecture's figure on the same digits. CGAN and AC-GAN are told the class; InfoGAN finds classes of
-its own; the semi-supervised GAN (준지도 학습) learns to classify, from a few labels and many images without.
+its own, and, with two numbers in its code, what else digits differ in; the semi-supervised GAN (준지도 학습) learns to
+classify, from a few labels and many images without.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from scratchgen import backend, nn, no_grad, optim, plotting, training
 from scratchgen import functional as F
-from scratchgen.evaluation import Card
+from scratchgen.evaluation import Card, slant, thickness
 from scratchgen.models.adversarial import (
     ACGAN,
     CGAN,
@@ -39,12 +40,14 @@ from .options import Images, Options, interval, load_images, start, tell, to
 
 LATENT = 16  # numbers in z; beside the 64 of S0's listing the ten of the class are hardly heard at first
 FEW = 4  # numbers in InfoGAN's z: with many of them D reads the category from the faintest of marks
+SWEEP = np.linspace(-2, 2, 9)  # what a number in its code is set to, learned on [−1, 1]: so in InfoGAN's paper
 OF_EACH = 100  # samples of each class that are judged
 SHOWN = 10  # of each class in the picture
 SHARE = 0.2  # of the semi-supervised GAN's rows have a label: they are repeated
 ALONE = 100  # steps of the network that sees labelled images alone
 SHIPPED = "CGAN, told last"  # the game whose weights --export writes
 RECIPE = ("channels", "epochs", "batch_size", "lr", "seed")
+ATTRIBUTES = {"slant": slant, "thickness": thickness}
 OURS = "the classifier is our own: compare with no other's numbers"
 
 
@@ -262,11 +265,44 @@ def first_of_each(samples: np.ndarray) -> np.ndarray:
 
 
 # ------------------------------------------------------------------------------------------------------ found by itself
+class Code(NamedTuple):
+    """An InfoGAN: what its G is given, and how it is trained."""
+
+    name: str
+    z: int
+    numbers: int  # beside the category
+    weight: float  # of the bound on I(c; x)
+    slower: float  # D's learning rate, of G's
+
+
+CATEGORIES = Code("InfoGAN", FEW, numbers=0, weight=1.0, slower=0.25)
+WITH_NUMBERS = Code("InfoGAN, numbers", LATENT, numbers=2, weight=0.1, slower=0.5)  # as CATEGORIES it draws no digit
+
+
+def info_gan(config: Config, code: Code, epochs: int, images: Images) -> tuple[InfoGAN, Facts]:
+    n, rng, numbers = config.channels, np.random.default_rng(config.seed), code.numbers
+    players = generator(n, code.z + numbers, rng), heads(n, 1 + 10 + 2 * numbers, rng)
+    game = InfoGAN(*players, continuous=numbers, weight=code.weight)
+    run = play(config, code.name, game, (square(images.train[0]),), epochs, slower=code.slower, data=images.name)
+    return game, facts_of(config, run, RECIPE, images.name)
+
+
+def info_card(config: Config, images: Images, code: Code, facts: Facts, samples: str) -> Card:
+    n, numbers = facts["recipe"]["channels"], f" and {code.numbers} numbers on [−1, 1]" * bool(code.numbers)
+    return card(
+        config,
+        images,
+        facts,
+        z=f"{code.z} dimensions, N(0, I), and one of ten categories{numbers}",
+        objective=f"non-saturating, and the bound on I(c; x), weight {code.weight:g}; {n} and {2 * n} channels",
+        samples=f"{OF_EACH} of each category; {samples}",
+        slower=code.slower,
+    )
+
+
 def found(config: Config, epochs: int, images: Images, judge: Judge) -> np.ndarray:
     """InfoGAN: which digits are its categories? A picture, a row for each category."""
-    n, x, rng = config.channels, images.train[0], np.random.default_rng(config.seed)
-    game = InfoGAN(generator(n, FEW, rng), heads(n, rng=rng), continuous=0)
-    run = play(config, "InfoGAN", game, (square(x),), epochs, slower=0.25, data=images.name)
+    game, facts = info_gan(config, CATEGORIES, epochs, images)
     category = np.repeat(np.arange(10), OF_EACH)
     samples = pixels(game.sample(len(category), np.random.default_rng(config.seed), *to(config.device, category)))
     read = judge.reads(samples)[0]
@@ -282,19 +318,50 @@ def found(config: Config, epochs: int, images: Images, judge: Judge) -> np.ndarr
         f"{100 * (guessed == labels).mean():.1f} % of\n  {len(test):,} test digits are what the category is mostly "
         "that D guesses for them (always the same guess: 10 %)"
     )
-    print(
-        card(
-            config,
-            images,
-            facts_of(config, run, RECIPE, images.name),
-            z=f"{FEW} dimensions, N(0, I), and one of ten categories",
-            objective=f"non-saturating, and the bound on I(c; x); {n} and {2 * n} channels",
-            samples=f"{OF_EACH} of each category; {OURS}",
-            slower=0.25,
-        ),
-        flush=True,
-    )
+    print(info_card(config, images, CATEGORIES, facts, OURS), flush=True)
     return first_of_each(samples)
+
+
+def correlation(a: np.ndarray, b: np.ndarray, groups: np.ndarray) -> tuple[float, float, float]:
+    """r of a and b (N,), each less its mean in a group, and its 95 % interval: Fisher's, tanh⁻¹ r being normal."""
+    members = groups == np.unique(groups)[:, None]
+    a, b = (v - (members * v).sum(1) / members.sum(1) @ members for v in (a, b))
+    r = float(a @ b / np.sqrt((a @ a) * (b @ b)))
+    half = 1.96 / np.sqrt(len(groups) - len(members) - 2)
+    return r, float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))
+
+
+def found_numbers(config: Config, epochs: int, images: Images) -> dict[str, np.ndarray]:
+    """InfoGAN with numbers in its code: what do they move? A picture of each, a row for each category."""
+    game, facts = info_gan(config, WITH_NUMBERS, epochs, images)
+    count, rng = WITH_NUMBERS.numbers, np.random.default_rng(config.seed)
+    category = np.repeat(np.arange(10), OF_EACH)
+    numbers = rng.uniform(-1, 1, (len(category), count)).astype(np.float32)
+    samples = pixels(game.sample(len(category), rng, *to(config.device, category, numbers)))
+    x, labels = images.test
+    with no_grad():
+        guessed = backend.to_host(game.answers(*to(config.device, square(x)))[1].data)[:, 10 : 10 + count]
+    asked = {"of samples": (numbers, samples, category), "of test digits, as D guesses it": (guessed, x, labels)}
+    print(
+        f"\nInfoGAN, with {count} numbers beside the category: their correlation with what can be measured, within a\n"
+        "  category (of test digits within a class), and its 95 % interval"
+    )
+    for name, (codes, made, groups) in asked.items():
+        for attribute, measure in ATTRIBUTES.items():
+            cells = ("{:+.2f} ({:+.2f} … {:+.2f})".format(*correlation(c, measure(made), groups)) for c in codes.T)
+            told = ", ".join(f"number {j} {cell}" for j, cell in enumerate(cells, 1))
+            print(f"  {f'{attribute} {name}':42}{told}")
+    print(info_card(config, images, WITH_NUMBERS, facts, "intervals over samples"), flush=True)
+    pictures = {}
+    for j in range(count):
+        columns = []
+        for value in SWEEP:
+            numbers = np.zeros((10, count), np.float32)
+            numbers[:, j] = value
+            here = to(config.device, np.arange(10), numbers)
+            columns.append(pixels(game.sample(10, np.random.default_rng(config.seed), *here)))  # with the same z's
+        pictures[f"number {j + 1} from −2 to 2, a row for each category"] = np.stack(columns, 1).reshape(-1, 784)
+    return pictures
 
 
 # ------------------------------------------------------------------------------------------------------ from few labels
@@ -313,7 +380,7 @@ def from_few_labels(config: Config, epochs: int, images: Images) -> tuple[dict[s
         alone, discriminator = (heads(n, 10, np.random.default_rng([config.seed, draw])) for _ in "ab")
         fit(config, alone, x[given], labels[given])
         noise = DCGenerator(LATENT, (n, 2 * n), rng=rng)
-        game = SemiSupervisedGAN(noise, discriminator, feature_matching=False)
+        game = SemiSupervisedGAN(noise, discriminator)
         rows = repeat_labelled(seen, SHARE)
         data = {"data": images.name, "labels": config.labels}
         run = play(config, f"SGAN {draw}", game, (x[rows], seen[rows]), epochs, **data)
@@ -355,13 +422,14 @@ def main(config: Config) -> None:
         return
     epochs = config.epochs or (2 if images.complete else 8)
     games, of_each = told_the_class(config, epochs, images)
-    protocol += (
-        f"; {of_each[0]['recipe']['epochs']} epochs of {len(images.train[0]):,} {images.name},\n"
+    recipe = (
+        f"{of_each[0]['recipe']['epochs']} epochs of {len(images.train[0]):,} {images.name},\n"
         f"minibatches of {config.batch_size}, Adam {config.lr:g} (β₁ = ½), non-saturating; "
-        f"{config.channels} and {2 * config.channels} channels, z of {LATENT}"
+        f"{config.channels} and {2 * config.channels} channels"
     )
     shown = tell_classes(config, games, of_each, images, judge)
     shown["InfoGAN: a row for each category"] = found(config, epochs, images, judge)
+    numbers = found_numbers(config, epochs, images)
     wrong, of_each = from_few_labels(config, epochs, images)
     test, summary = f"{len(images.test[0]):,} test digits", f"{config.labels} labels, {config.draws} draws of them"
     print()
@@ -384,8 +452,11 @@ def main(config: Config) -> None:
         f"{summary}, among {len(images.train[0]):,} images; seed {config.seed}",
         {name: interval(values)[1] for name, values in wrong.items()},
     )
+    classes = plotting.comparison(shown, SHOWN, f"{protocol}; {recipe}, z of {LATENT}")
+    sweeps = plotting.comparison(numbers, len(SWEEP), f"InfoGAN, seed {config.seed}; {recipe}, z of {WITH_NUMBERS.z}")
     tell(
-        plotting.save(plotting.comparison(shown, SHOWN, protocol), folder / "samples.png"),
+        plotting.save(classes, folder / "samples.png"),
+        plotting.save(sweeps, folder / "numbers.png"),
         plotting.save(bars, folder / "few_labels.png"),
     )
     told = ", ".join(name for name in shown if name.endswith("%"))

@@ -21,8 +21,20 @@ from scratchgen import no_grad, plotting
 from scratchgen.models.adversarial import GAN, DCDiscriminator, DCGenerator
 
 from .autoencoder import Judge
-from .conditional import OURS, Facts, card, export, facts_of, learn_judge, pixels, play, pretrained, square
-from .latent_space import direction, slant, to_nearest
+from .conditional import (
+    ATTRIBUTES,
+    OURS,
+    Facts,
+    card,
+    export,
+    facts_of,
+    learn_judge,
+    pixels,
+    play,
+    pretrained,
+    square,
+)
+from .latent_space import direction, to_nearest
 from .options import Images, Options, interval, load_images, start, tell, to
 
 SHOWN = 8  # digits in the picture
@@ -47,29 +59,13 @@ class Config(Options):
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 5, "groups": 8}
 
 
-# ----------------------------------------------------------------------------------------------------------- attributes
-def thickness(x: np.ndarray) -> np.ndarray:
-    """How many pixels wide the strokes are: twice the ink over the length of its outline, 2 Σx / Σ|∇x|, (N,).
-
-    Eq. 23.21 (derivations/23-conditional.md#eq-23-21). The total variation is the length of the outline, averaged over
-    all grey levels at which one may draw it; no skeleton is wanted.
-    """
-    images = np.pad(x.reshape(-1, 28, 28).astype(np.float64), ((0, 0), (1, 1), (1, 1)))
-    down = images[:, 1:, :-1] - images[:, :-1, :-1]
-    right = images[:, :-1, 1:] - images[:, :-1, :-1]
-    return 2 * images.sum((1, 2)) / np.sqrt(down**2 + right**2).sum((1, 2))
-
-
+# -------------------------------------------------------------------------------------------------------------- a ghost
 def grey(x: np.ndarray) -> np.ndarray:
     """The share of the ink that is neither black nor nothing, Σ x(1 − x) / Σ x, (N,): what a blur or a ghost is of.
 
     Eq. 23.22 (derivations/23-conditional.md#eq-23-22)
     """
     return (x * (1 - x)).sum(1, dtype=np.float64) / x.sum(1, dtype=np.float64)
-
-
-# `slant`, of `demos.latent_space`, is Eq. 23.20 (derivations/23-conditional.md#eq-23-20)
-ATTRIBUTES = {"slant": slant, "thickness": thickness}
 
 
 # ------------------------------------------------------------------------------------------------------------- training

@@ -22,6 +22,7 @@ import scipy.linalg
 
 from scratchgen import functional as F
 from scratchgen import nn, optim, plotting, training
+from scratchgen.evaluation import Card
 from scratchgen.models.adversarial import GAN, R1, GradientPenalty, UnrolledGAN, dynamics
 from scratchgen.models.adversarial.dynamics import BILINEAR, DIRAC, NON_SATURATING, Game
 
@@ -61,6 +62,22 @@ def ways(config: Config) -> dict[str, Way]:
     }
 
 
+def card(config: Config, objective: str, steps: str, seeds: Any) -> Card:
+    """The protocol of what is told; there is but one point of data, and G makes but one."""
+    return Card(
+        data="the point 0, each time",
+        radius="-",
+        std="-",
+        z="none: G makes the point θ; D's logit is ψx",
+        objective=objective,
+        optimizers=f"gradient descent, lr {config.lr:g} for both",
+        steps=steps,
+        batch=1,
+        samples="-",
+        seeds=seeds,
+    )
+
+
 # ------------------------------------------------------------------------------------------------------------ numbers
 NEAR = (0.03, 0.04)  # where a path begins that is to know only the neighbourhood of (0, 0)
 
@@ -92,6 +109,7 @@ def show(config: Config) -> tuple[list[float], str]:
                 f"  {game.name:11s}  {name:18s}  {abs(foretold):.6f}   {abs(seen):.6f}"
                 f"       {degrees(foretold):7.4f}     {degrees(seen):7.4f}    {fate(foretold)}"
             )
+    print(card(config, "V = h(θψ), the game's own h; minimax", "100 of each player, as the row says", "-"))
     return off, ", ".join(f"{name} {what}" for name, what in fates.items())
 
 
@@ -184,6 +202,7 @@ def show_cures(config: Config) -> None:
         print(
             f"  {name:33}" + "".join(f"{theta[end + 1 - ROUND : end + 1].max():10.4f}" for end in (steps // 4, steps))
         )
+    print(card(config, "as the row says", f"{steps // 4:,} and {steps:,} of each player, in turns", config.seed))
 
 
 # ----------------------------------------------------------------------------------------------------------- pictures

@@ -20,6 +20,7 @@ from scipy.special import ndtri
 
 from scratchgen import backend, no_grad, optim, plotting, training
 from scratchgen.data import binarize
+from scratchgen.evaluation import slant
 from scratchgen.models.latent import VAE
 from scratchgen.models.latent.terms import active_units
 
@@ -218,17 +219,6 @@ def to_nearest(made: np.ndarray, real: np.ndarray) -> np.ndarray:
 def ink(x: np.ndarray) -> np.ndarray:
     """How much is black, in pixels (N,): the zeroth moment of an image."""
     return x.sum(1, dtype=np.float64)
-
-
-def slant(x: np.ndarray) -> np.ndarray:
-    """By how many pixels a digit leans to the right per pixel upwards: −μ₁₁/μ₀₂, of its second central moments."""
-    images = x.reshape(-1, 28, 28).astype(np.float64)
-    mass, rows = images.sum((1, 2)), np.arange(28.0)
-    column = (images * rows).sum((1, 2)) / mass
-    row = (images * rows[:, None]).sum((1, 2)) / mass
-    dx, dy = rows - column[:, None], rows - row[:, None]
-    mixed = np.einsum("nij,ni,nj->n", images, dy, dx)
-    return -mixed / np.einsum("nij,ni->n", images, dy**2)
 
 
 ATTRIBUTES = {"slant": slant, "ink": ink}

@@ -18,10 +18,12 @@ from tqdm.auto import tqdm
 import scratchgen as sg
 from scratchgen import backend, nn, no_grad, optim, plotting, training
 from scratchgen.data import minibatches
+from scratchgen.evaluation import Card
 
 from .options import Options, load_images, start, tell, to
 
 LATENT_SIZE, HIDDEN_SIZE, IMAGE_SIZE = 64, 256, 784
+MEASURED = 500  # images, for the gradients that are told
 
 
 @dataclass
@@ -144,6 +146,23 @@ def what_has_added_up(game: Game, x: Any) -> tuple[float, ...]:
     return tuple(math.sqrt(sum(float((g.numpy() ** 2).sum()) for g in gs)) for gs in (given, now))
 
 
+def card(config: Config, data: str, rounds: int) -> Card:
+    """The protocol of what is told."""
+    way = "gradients are added up, one z for both" if config.as_printed else "new z for each"
+    return Card(
+        data=f"{data}, grey",
+        radius="-",
+        std="-",
+        z=f"{LATENT_SIZE} dimensions, N(0, I)",
+        objective=f"non-saturating; G {LATENT_SIZE}–{HIDDEN_SIZE}–{IMAGE_SIZE}, D {IMAGE_SIZE}–{HIDDEN_SIZE}–1",
+        optimizers=f"Adam, lr {config.lr:g} for both",
+        steps=f"{rounds:,} of each player, in turns; {way}",
+        batch=config.batch_size,
+        samples=f"gradients of {MEASURED} images and as many of G's",
+        seeds=config.seed,
+    )
+
+
 def main(config: Config) -> None:
     """Play, draw, and measure."""
     if config.as_printed and config.resume:
@@ -183,8 +202,9 @@ def main(config: Config) -> None:
             config.folder() / "samples.png",
         ),
     )
+    print(card(config, images.name, total))
     if config.as_printed:
-        added, now = what_has_added_up(game, x[:500])
+        added, now = what_has_added_up(game, x[:MEASURED])
         last = game.history[-1]
         print(
             f"E13: as the slide has it, after {total:,} rounds D's loss is {last['D']:.2f} nats (guessing costs "
@@ -192,7 +212,7 @@ def main(config: Config) -> None:
             f"  The gradient that moves D, added up since the beginning, is {added:.2g} long, that of now {now:.2g}."
         )
         return
-    ratio, cosine = what_the_slide_adds(game, x[:500])
+    ratio, cosine = what_the_slide_adds(game, x[:MEASURED])
     print(
         f"E13: as the slide has it, what D's step leaves in G's gradient would be {ratio:.2f} times as long as the\n"
         f"  gradient that G wants, at cosine {cosine:+.2f} to it: G would be pushed to help D."

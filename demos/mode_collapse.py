@@ -1,11 +1,12 @@
-"""Mode collapse (모드 붕괴) on a ring of 8, and what looking ahead does about it (S2, lines 169–222; C-MODE, E17).
+"""Mode collapse (모드 붕괴) on a ring of 8 and a grid of 25, and what looking ahead does about it (S2, lines 169–222;
+C-MODE, E17).
 
-python -m demos.mode_collapse                      the GAN against an Unrolled GAN, the paper's first experiment, begun
-python -m demos.mode_collapse --steps 25000 --unroll 10 --seed 3 --resume
-                                                   one long run, begun or gone on with
-python -m demos.mode_collapse --steps 25000 --collect
+python -m demos.mode_collapse                      the GAN against an Unrolled GAN; a minute
+python -m demos.mode_collapse --card grid          on a grid of 25 in the place of the ring
+python -m demos.mode_collapse --card paper --steps 10000 --unroll 10 --seed 3 --resume
+                                                   a published protocol: one long run, begun or gone on with
+python -m demos.mode_collapse --card paper --steps 10000 --collect
                                                    the table of all such runs that are finished in the folder
-python -m demos.mode_collapse --card notebook      another published protocol
 python -m demos.mode_collapse --card short --latents 1 2 8 64 256 --unroll 0
                                                    "few dimensions of z, few kinds of output" (S0, line 1412), tried
 
@@ -29,7 +30,7 @@ import threadpoolctl
 
 from scratchgen import backend, nn, optim, plotting, training
 from scratchgen import functional as F
-from scratchgen.data import mixture_ring
+from scratchgen.data import Mixture, mixture_grid, mixture_ring
 from scratchgen.evaluation.cards import Card
 from scratchgen.evaluation.modes import Modes, count_modes
 from scratchgen.models.adversarial import MaxoutDiscriminator, MLPDiscriminator, MLPGenerator, UnrolledGAN
@@ -37,7 +38,6 @@ from scratchgen.models.adversarial.networks import dcgan_normal
 
 from .options import Options, interval, start, tell
 
-MODES = 8
 JUDGED = 2500  # samples: as many as VEEGAN and PacGAN take
 SHOWN = 400  # of them in a frame of the film
 FRAMES = 40  # of the film, at most
@@ -47,9 +47,9 @@ HEADS = (*COLUMNS.values(), "its mean on the way")
 
 @dataclass
 class Config(Options):
-    """Trains GANs and Unrolled GANs on a ring of 8 Gaussians, and counts the modes that they reach."""
+    """Trains GANs and Unrolled GANs on a ring of 8 Gaussians or a grid of 25, and counts the modes that they reach."""
 
-    card: Annotated[Literal["paper", "short", "notebook", "pacgan"], "the protocol"] = "paper"
+    card: Annotated[Literal["fast", "grid", "paper", "short", "notebook", "pacgan"], "the protocol"] = "fast"
     unroll: Annotated[tuple[int, ...], "D's steps that G looks ahead, one training for each; 0 is the GAN"] = (0, 5)
     latents: Annotated[tuple[int, ...], "dimensions of z, one training for each (default: the card's)"] = ()
     seeds: Annotated[int, "trainings of each, beginning with --seed"] = 1
@@ -61,8 +61,20 @@ class Config(Options):
 
 
 # --------------------------------------------------------------------------------------------------------- protocols
+class Law(NamedTuple):
+    """What the data are."""
+
+    name: str
+    draw: Callable[[int, Any, float, float], Mixture]  # (n, rng, radius, std) → n points
+    radius: str  # how a card tells that number
+
+
+RING = Law("ring of 8", lambda n, rng, radius, std: mixture_ring(n, rng, 8, radius, std), "{}")
+GRID = Law("grid of 25", lambda n, rng, spacing, std: mixture_grid(n, rng, 5, spacing, std), "{}, from mode to mode")
+
+
 class Protocol(NamedTuple):
-    """How a published number was made; the rest of it is the same for all."""
+    """How a number was made; the rest of it is the same for all."""
 
     source: str
     players: Callable[[int, Any], tuple[Any, Any]]  # (dimensions of z, rng) → G, D
@@ -77,6 +89,13 @@ class Protocol(NamedTuple):
     points: int | None  # of the data set; None: fresh ones for each minibatch
     radius: float = 1.0
     std: float = 0.01
+    law: Law = RING
+
+    def draw(self, n: int, rng: Any) -> Mixture:
+        return self.law.draw(n, rng, self.radius, self.std)
+
+    def means(self) -> np.ndarray:
+        return self.draw(0, np.random.default_rng(0)).means
 
 
 def orthogonal_players(
@@ -129,24 +148,36 @@ def pacgan_players(z: int, rng: Any) -> tuple[Any, Any]:
     return generator, MaxoutDiscriminator(2, (200, 200, 200), 5, init=dcgan_normal, rng=rng)
 
 
+# As far as we know it: of the batch and D's width we have no record, so they are the notebook's.
+PAPER = Protocol(
+    source="the first experiment in the Unrolled GAN's paper, arXiv:1611.02163, appendix A;\n"
+    "             there K = 10 and, as we read its figure, 25,000 steps",
+    players=orthogonal_players((128, 128), (128,), "relu", 0.8, shrink=4),
+    networks="G z–128–128–2 and D 2–128–1 of x/4, ReLU, orthogonal × 0.8",
+    z=256,
+    objective="minimax",
+    lr=(1e-4, 1e-4),
+    beta1=0.5,
+    batch=512,
+    steps=25_000,
+    every=100,
+    points=None,
+    radius=2.0,
+    std=0.02,
+)
+FAST = PAPER._replace(
+    source="our own: the Unrolled GAN's paper at five times the rate, with half the batch",
+    lr=(5e-4, 5e-4),
+    batch=256,
+    steps=3000,
+)
+
 PROTOCOLS = {
-    # As far as we know it: of the batch and D's width we have no record, so they are the notebook's.
-    "paper": Protocol(
-        source="the first experiment in the Unrolled GAN's paper, arXiv:1611.02163, appendix A;\n"
-        "             there K = 10 and, as we read its figure, 25,000 steps",
-        players=orthogonal_players((128, 128), (128,), "relu", 0.8, shrink=4),
-        networks="G z–128–128–2 and D 2–128–1 of x/4, ReLU, orthogonal × 0.8",
-        z=256,
-        objective="minimax",
-        lr=(1e-4, 1e-4),
-        beta1=0.5,
-        batch=512,
-        steps=2000,
-        every=100,
-        points=None,
-        radius=2.0,
-        std=0.02,
+    "fast": FAST,
+    "grid": FAST._replace(
+        source="our own, as fast; the grid is that of PacGAN, github.com/fjxmlzn/PacGAN", std=0.05, law=GRID
     ),
+    "paper": PAPER,
     "short": Protocol(
         source="our own, small",
         players=orthogonal_players((64, 64), (64, 64), "tanh", 1.4),
@@ -197,8 +228,8 @@ PROTOCOLS = {
 def card_of(protocol: Protocol, steps: int, latents: Sequence[int], seeds: str) -> Card:
     data = "fresh points for each minibatch" if protocol.points is None else f"{protocol.points:,} points"
     return Card(
-        data=f"ring of {MODES} Gaussians, {data}",
-        radius=protocol.radius,
+        data=f"{protocol.law.name} Gaussians, {data}",
+        radius=protocol.law.radius.format(protocol.radius),
         std=protocol.std,
         z=f"{', '.join(map(str, latents))} dimensions, N(0, I)",
         objective=f"{protocol.objective}; {protocol.networks}",
@@ -227,7 +258,7 @@ class Kind(NamedTuple):
 
     def identity(self) -> dict[str, Any]:
         """What defines the run: neither how far it goes nor which others are asked for with it."""
-        free = ("source", "players", "steps")
+        free = ("source", "players", "steps", "law")
         numbers = {name: value for name, value in PROTOCOLS[self.card]._asdict().items() if name not in free}
         return {**numbers, **self._asdict()}
 
@@ -249,13 +280,8 @@ def make(kind: Kind, device: str) -> training.Run:
     return training.Run(gan, training.Players(discriminator=d, generator=g), rng)
 
 
-def ring(n: int, rng: Any, protocol: Protocol) -> Any:
-    return mixture_ring(n, rng, MODES, protocol.radius, protocol.std)
-
-
 def judge(samples: Any, protocol: Protocol) -> Modes:
-    means = ring(0, np.random.default_rng(0), protocol).means
-    return count_modes(samples, means, protocol.std)
+    return count_modes(samples, protocol.means(), protocol.std)
 
 
 def learn(config: Config, kind: Kind) -> None:
@@ -265,11 +291,11 @@ def learn(config: Config, kind: Kind) -> None:
     if not going_on:
         kind.film(config).unlink(missing_ok=True)
     n = protocol.points or protocol.batch * protocol.every
-    points = ring(n, np.random.default_rng([kind.seed, 1]), protocol).points
+    points = protocol.draw(n, np.random.default_rng([kind.seed, 1])).points
 
     def play(run: training.Run, game: Any, batch: Sequence[Any], crew: Any) -> training.loop.Metrics:
-        if protocol.points is None:  # the ring is a law here, not a data set
-            batch = [backend.to_device(ring(len(batch[0]), run.rng, protocol).points, config.device)]
+        if protocol.points is None:  # the data are a law here, not a set
+            batch = [backend.to_device(protocol.draw(len(batch[0]), run.rng).points, config.device)]
         return training.play(run, game, batch, crew)
 
     def watch(run: training.Run) -> None:
@@ -357,7 +383,7 @@ def show(config: Config, rows: Rows) -> None:
     latents = sorted({z for z, _ in rows})
     print(f"\nprotocol {config.card!r}: {protocol.source}")
     print(card_of(protocol, epochs_of(config) * protocol.every, latents, ", ".join(map(str, seeds))))
-    real = judge(ring(JUDGED, np.random.default_rng(0), protocol).points, protocol)
+    real = judge(protocol.draw(JUDGED, np.random.default_rng(0)).points, protocol)
     print("\n" + " " * 24 + "".join(f"{head:>20}" for head in HEADS) + "   seeds (mean ± 95 %)")
     numbers = (f"{real.reached}", f"{100 * real.quality:.1f}", f"{real.reverse_kl:.3f}")
     print(f"{'real data':24}" + "".join(f"{number:>20}" for number in numbers))
@@ -386,7 +412,7 @@ def draw_counts(config: Config, rows: Rows, title: str, path: Path) -> Path:
             axes.plot(steps, values.T, color=f"C{i}", alpha=0.25, linestyle="-", linewidth=0.8)
             axes.plot(steps, values.mean(0), color=f"C{i}", label=name_of(z, unroll, several))
         axes.set(xlabel="steps of G", ylabel=label)
-    panels[0].set_ylim(0, MODES + 0.4)
+    panels[0].set_ylim(0, 1.05 * len(protocol.means()))
     panels[1].set_ylim(0, 102)
     panels[2].set_ylim(bottom=0)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
@@ -401,7 +427,7 @@ def draw_samples(config: Config, kinds: Sequence[Kind], title: str, folder: Path
     limit = PROTOCOLS[config.card].every * epochs_of(config)
     shown = sorted({int(step) for film in films for step in film if int(step) <= limit})
     protocol, several = PROTOCOLS[config.card], len({kind.z for kind in chosen}) > 1
-    real, _, means = ring(SHOWN, np.random.default_rng(0), protocol)
+    real, _, means = protocol.draw(SHOWN, np.random.default_rng(0))
     figure, panels = plotting.panels((2.9,) * (len(chosen) + 1), 3.5, title)
     panels[0].scatter(real[:, 0], real[:, 1], s=5, color="0.4", linewidths=0)
     panels[0].set_title("real data")
@@ -410,14 +436,14 @@ def draw_samples(config: Config, kinds: Sequence[Kind], title: str, folder: Path
         axes.scatter(means[:, 0], means[:, 1], s=90, facecolors="none", edgecolors="0.6")
         clouds.append(axes.scatter([], [], s=5, color="C1", linewidths=0))
         axes.set_title(name_of(kind.z, kind.unroll, several))
-    edge, ticks = 1.7 * protocol.radius, (-protocol.radius, 0, protocol.radius)
+    reach = float(means.max())
+    edge, ticks = reach + float(np.linalg.norm(means[1] - means[0])), (-reach, 0, reach)  # a mode's room all around
     for axes in panels:
         axes.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal", xticks=ticks, yticks=ticks)
-    clock = panels[0].text(0.5, 0.5, "", transform=panels[0].transAxes, ha="center", va="center")
 
     def frame(i: int) -> None:
-        clock.set_text(f"{shown[i]:,}\nsteps")
-        for film, cloud in zip(films, clouds):
+        for axes, film, cloud in zip(panels[1:], films, clouds):
+            axes.set_xlabel(f"after {shown[i]:,} steps")
             past = [int(step) for step in film if int(step) <= shown[i]]
             cloud.set_offsets(film[str(max(past))] if past else np.zeros((0, 2)))
 
@@ -437,7 +463,8 @@ def main(config: Config) -> None:
             learn(config, kind)
     rows, folder = rows_of(config, kinds), config.folder()
     show(config, rows)
-    title = f"ring of {MODES}, protocol {config.card!r}, {epochs_of(config) * PROTOCOLS[config.card].every:,} steps"
+    protocol = PROTOCOLS[config.card]
+    title = f"{protocol.law.name}, protocol {config.card!r}, {epochs_of(config) * protocol.every:,} steps"
     with plotting.style():
         counts = draw_counts(config, rows, f"{title}: each seed, and the mean", folder / "modes.png")
         tell(counts, *draw_samples(config, kinds, f"{title}, seed {kinds[0].seed}", folder))
@@ -445,7 +472,8 @@ def main(config: Config) -> None:
         f"{name_of(*key, len({z for z, _ in rows}) > 1)} {modes:.1f} ({way:.3f})"
         for key, ((modes, _), _, _, (way, _)) in results(rows).items()
     )
-    print(f"C-MODE, modes reached of {MODES} (and the reverse KL's mean on the way): {', '.join(told)}")
+    of = f"modes reached of {len(protocol.means())}"
+    print(f"C-MODE, {of} (and the reverse KL's mean on the way): {', '.join(told)}")
 
 
 if __name__ == "__main__":

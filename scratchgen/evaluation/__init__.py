@@ -8,9 +8,10 @@ from .monitor import Diagnosis, Monitor, spread
 from .parzen import Parzen, centroids, parzen_log_prob, parzen_score
 from .receptive_field import cone, receptive_field, window
 from .sharpness import sharpness
+from .strokes import slant, thickness
 
 __all__ = [
     "Card", "Classes", "Diagnosis", "Modes", "Monitor", "Parzen", "centroids", "class_shares", "cone", "count_modes",
     "frechet_distance", "inception_score", "parzen_log_prob", "parzen_score", "receptive_field", "reverse_kl",
-    "sharpness", "spread", "stack_labels", "window",
+    "sharpness", "slant", "spread", "stack_labels", "thickness", "window",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ import scratchgen as sg
 from demos import dcgan_arithmetic
 from scratchgen import functional as F
 from scratchgen import nn
+from scratchgen.evaluation import slant, thickness
 from scratchgen.models.adversarial import ACGAN, CGAN, InfoGAN, MLPDiscriminator, SemiSupervisedGAN, exact
 
 K, N = 3, 12
@@ -384,7 +385,7 @@ def test_the_loss_over_k_plus_1_classes_and_its_slopes(rng):
     ones = np.where(known[:, None], np.eye(K)[labels], 0)
     for table in tables(K, rng):
         d = Table(table.copy())
-        gan = SemiSupervisedGAN(Numbered(4), d, classes=K, feature_matching=False)
+        gan = SemiSupervisedGAN(Numbered(4), d, classes=K)
         whole = log_softmax(np.c_[table, np.zeros(2 * N)], 1)  # ln p over K + 1
         real = logsumexp(whole[:, :K], 1)  # ln(1 − p(K + 1))
         within = whole[:, :K] - real[:, None]  # the class, given that it is real
@@ -408,7 +409,7 @@ def test_the_loss_over_k_plus_1_classes_and_its_slopes(rng):
 def test_feature_matching_and_its_slope(rng):
     """‖E f(x) − E f(G(z))‖², by hand; its slope by each of G's features; 0 where the means agree, whatever D says."""
     hidden = rng.normal(size=(2 * N, 5))
-    gan = SemiSupervisedGAN(Numbered(4), Table(np.zeros((2 * N, K)), hidden), classes=K)
+    gan = SemiSupervisedGAN(Numbered(4), Table(np.zeros((2 * N, K)), hidden), classes=K, feature_matching=True)
     labels = np.full(N, -1)
     apart = hidden[N:].mean(0) - hidden[:N].mean(0)
     loss = gan.generator_loss(REAL, labels, rng)[0]
@@ -436,14 +437,13 @@ def bar(width, shift=0.0, height=12):
 @pytest.mark.equation("23.20")
 def test_slant_is_the_lean_of_a_bar():
     for shift in (-0.5, 0.0, 0.25, 0.6):
-        assert dcgan_arithmetic.slant(bar(3, shift)).item() == pytest.approx(shift, abs=1e-9)
-        assert dcgan_arithmetic.slant(0.3 * bar(2, shift)).item() == pytest.approx(shift, abs=1e-9)  # not by the ink
+        assert slant(bar(3, shift)).item() == pytest.approx(shift, abs=1e-9)
+        assert slant(0.3 * bar(2, shift)).item() == pytest.approx(shift, abs=1e-9)  # not by the ink
 
 
 @pytest.mark.equation("23.21")
 def test_thickness_is_the_width_of_a_bar():
     """2A/P of a bar w × L is wL/(w + L), of a long one the width; paler ink makes it no thinner."""
-    thickness = dcgan_arithmetic.thickness
     for width in (1, 2, 3, 5):
         assert thickness(bar(width)).item() == pytest.approx(width * 12 / (width + 12), rel=0.05)
         assert thickness(0.5 * bar(width)).item() == pytest.approx(thickness(bar(width)).item(), rel=1e-12)

@@ -350,8 +350,8 @@ class SemiSupervisedGAN(_Asked):
     Eqs. 23.14–23.18 (derivations/23-conditional.md#eq-23-14)
 
     `discriminator` gives K logits l (N, classes), that of "fake" being fixed at 0, so that D(x) = Z/(Z + 1) with
-    Z = Σ e^l. Labels are −1 where not known. With `feature_matching` G minimises the distance of mean features,
-    for which `discriminator.features` is asked; else what a GAN's G does. T. Salimans et al., *Improved
+    Z = Σ e^l. Labels are −1 where not known. G minimises what a GAN's does, or, with `feature_matching`, the distance
+    of mean features, for which `discriminator.features` is asked. T. Salimans et al., *Improved
     techniques for training GANs*, NIPS 2016 (arXiv:1606.03498); A. Odena, 2016 (arXiv:1606.01583). Raises `ValueError`
     for missing or wrong labels.
     """
@@ -363,7 +363,7 @@ class SemiSupervisedGAN(_Asked):
         objective: str | Objective = "non-saturating",
         *,
         classes: int = 10,
-        feature_matching: bool = True,
+        feature_matching: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, objective, **options)

@@ -48,8 +48,10 @@ GAMES = {
     "AC-GAN": lambda rng, **o: ACGAN(generator(K, rng), heads(1 + K, rng), classes=K, **o),
     "InfoGAN": lambda rng, **o: InfoGAN(generator(K + 2, rng), heads(5 + K, rng), classes=K, **o),
     "SGAN": lambda rng, **o: SemiSupervisedGAN(generator(0, rng), heads(K, rng), classes=K, **o),
+    "SGAN, means": lambda rng, **o: GAMES["SGAN"](rng, feature_matching=True, **o),
 }
 games = pytest.mark.parametrize("name", GAMES)
+games_of_logits = pytest.mark.parametrize("name", [name for name in GAMES if name != "SGAN, means"])
 TOLD = ("CGAN", "CGAN, last", "AC-GAN")
 
 
@@ -87,8 +89,8 @@ def test_a_penalty_is_one_on_the_logit_of_being_real(name, rng):
     assert added.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_slopes_without_feature_matching_and_with_unknown_labels(rng):
-    game = GAMES["SGAN"](rng, feature_matching=False).astype(np.float64)
+def test_slopes_with_unknown_labels(rng):
+    game = GAMES["SGAN"](rng).astype(np.float64)
     x, labels = batch_of("SGAN", rng)
     labels[::2] = -1
     check_slopes(game.discriminator, seeded(game.discriminator_loss, (x, labels)), rng)
@@ -179,8 +181,8 @@ def test_an_infogan_draws_codes_or_takes_them(rng):
 
 
 @games
-def test_images_and_a_minibatch_shared_by_threads(name, rng):
-    """Constant maps for the label, and the networks of DCGAN; and what several threads make of one minibatch."""
+def test_images(name, rng):
+    """Constant maps for the label, and the networks of DCGAN."""
     x, labels = data.digits("train").flat()[:8], data.digits("train").labels[:8]
     images = (2 * x - 1).reshape(-1, 1, 28, 28)
     made = {
@@ -189,22 +191,27 @@ def test_images_and_a_minibatch_shared_by_threads(name, rng):
         "AC-GAN": lambda: ACGAN(DCGenerator(14, (2, 3), rng=rng), DCHeads((2, 3), rng=rng)),
         "InfoGAN": lambda: InfoGAN(DCGenerator(16, (2, 3), rng=rng), DCHeads((2, 3), outputs=15, rng=rng)),
         "SGAN": lambda: SemiSupervisedGAN(DCGenerator(4, (2, 3), rng=rng), DCHeads((2, 3), outputs=10, rng=rng)),
+        "SGAN, means": lambda: SemiSupervisedGAN(
+            DCGenerator(4, (2, 3), rng=rng), DCHeads((2, 3), outputs=10, rng=rng), feature_matching=True
+        ),
     }
     game, batch = made[name](), (images,) if name == "InfoGAN" else (images, labels)
     for loss in (game.discriminator_loss, game.generator_loss):
         assert np.isfinite(loss(*batch, rng)[0].item())
     before = game.state_dict()  # in the middle of a training: batch norm's statistics have moved, and do not by looking
     assert game.sample(8, rng, *([labels] if name in TOLD else [])).shape == (8, 1, 28, 28)
-    if name in ("InfoGAN", "SGAN"):
+    if name not in TOLD:
         together, alone = game.predict(images), [game.predict(images[i : i + 1]).item() for i in range(len(images))]
         assert together.tolist() == alone
     assert all((value == before[key]).all() for key, value in game.state_dict().items())
     assert all(module.training for module in game.modules())
 
+
+@games_of_logits
+def test_a_minibatch_shared_by_threads(name):
     gradients = []
     for workers in (1, 3):
-        game = GAMES[name](np.random.default_rng(0), **({"feature_matching": False} if name == "SGAN" else {}))
-        game.astype(np.float64)
+        game = GAMES[name](np.random.default_rng(0)).astype(np.float64)
         batch = batch_of(name, np.random.default_rng(1))
         with training.Workers(workers, game) as crew:
             crew.backward(
@@ -216,8 +223,8 @@ def test_images_and_a_minibatch_shared_by_threads(name, rng):
 
 def test_feature_matching_wants_the_whole_minibatch(rng):
     with pytest.raises(ValueError, match="the model is a SemiSupervisedGAN, which compares mean features"):
-        training.Workers(2, GAMES["SGAN"](rng))
-    assert GAMES["SGAN"](rng, feature_matching=False).whole_minibatch == ""
+        training.Workers(2, GAMES["SGAN, means"](rng))
+    assert GAMES["SGAN"](rng).whole_minibatch == ""
 
 
 def test_predictions_are_the_largest_answers(rng):
@@ -229,7 +236,7 @@ def test_predictions_are_the_largest_answers(rng):
 
 
 # ------------------------------------------------------------------------------------------------------ what is refused
-@pytest.mark.parametrize("name", ["CGAN", "CGAN, last", "AC-GAN", "SGAN"])
+@pytest.mark.parametrize("name", ["CGAN", "CGAN, last", "AC-GAN", "SGAN", "SGAN, means"])
 @pytest.mark.parametrize("method", ["discriminator_loss", "generator_loss"])
 def test_missing_and_wrong_labels(name, method, rng):
     game = GAMES[name](rng)
@@ -244,7 +251,7 @@ def test_missing_and_wrong_labels(name, method, rng):
         loss(x, labels * 1.0, rng)
     with pytest.raises(ValueError, match=wanted + r".*got bool\(7,\)"):
         loss(x, labels > 1, rng)
-    for wrong in (K, -2 if name == "SGAN" else -1):
+    for wrong in (K, -2 if name.startswith("SGAN") else -1):
         labels[3] = wrong
         with pytest.raises(ValueError, match=wanted + ".*these go from .* to"):
             loss(x, labels, rng)
@@ -305,12 +312,11 @@ def test_training_on_more_than_the_game_is_told_says_so(name, more, wanted, rng)
         training.train(training.Run(game, players, rng), game, arrays, epochs=1, step=training.play)
 
 
-@games
+@games_of_logits
 @pytest.mark.parametrize("more", [-1, 1, 2])
 def test_a_discriminator_with_too_few_or_too_many_answers(name, more, rng):
     """What could be broadcast is not: a mean for two numbers, a class more than there are."""
-    game, batch = GAMES[name](rng, **({"feature_matching": False} if name == "SGAN" else {})), batch_of(name, rng)
-    game.astype(np.float64)
+    game, batch = GAMES[name](rng).astype(np.float64), batch_of(name, rng)
     outputs = {"CGAN": 1, "InfoGAN": 5 + K, "SGAN": K}.get(name, 1 + K)
     given = outputs + more or 7  # none is none that a layer can have
     game.discriminator = heads(given, rng, PIXELS + K if name == "CGAN" else PIXELS).astype(np.float64)
