@@ -20,7 +20,8 @@ BATCHES = {"mlp": 128, "dcgan": 64, "ring": 512}
 
 
 def run(rounds: int = 5) -> list[dict]:
-    """MLPs on one thread and two; DCGAN likewise (batch norm wants one worker: there the BLAS has two); then K."""
+    """MLPs on one thread and on two (two workers, or one and a BLAS of two threads); DCGAN likewise, but batch norm
+    wants one worker; then K."""
     names = {"mlp": "MLP GAN round, 64–256–784, batch 128", "dcgan": "DCGAN round, 64 and 128 channels, batch 64"}
     goals = {"mlp": 0.7, "dcgan": 1.2}
     return [
@@ -38,6 +39,9 @@ def _round(title: str, game: str, threads: int, rounds: int, goal: float, **opti
         Contender("scratchgen", f"{__name__}:in_scratchgen", {"game": game, **options}, True),
         Contender("torch", f"{__name__}:in_torch", {"game": game, **options}),
     ]
+    if options["workers"] > 1:
+        one = {"game": game, **options, "workers": 1}
+        contenders.append(Contender("scratchgen, 1 worker", f"{__name__}:in_scratchgen", one, True))
     if game == "dcgan":
         contenders.append(Contender("torch channels_last", f"{__name__}:in_torch_channels_last", {"game": game}))
     return compare(title, contenders, threads=threads, rounds=rounds, goals={"torch": goal})
