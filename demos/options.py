@@ -39,6 +39,7 @@ class Options:
     NAME: ClassVar[str] = "demo"
     QUICK: ClassVar[dict[str, Any]] = {}
     RESUMES: ClassVar[bool] = True
+    given: ClassVar[frozenset[str]] = frozenset()  # the options that stood on the command line, after `parse`
 
     def folder(self) -> Path:
         """Where this run writes."""
@@ -61,39 +62,42 @@ Config = TypeVar("Config", bound=Options)
 def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Config:
     """Options from the command line: one --name for each field of the dataclass, its annotation the help.
 
-    No number is below 0, and a whole number counts something: it is at least 1 where its default is not 0.
+    No number is below 0, and a whole number counts something: it is at least 1 where its default is not 0. What the
+    command line names is kept in `given`: an option that was asked for is not one that happens to have its default.
     """
-    parser = argparse.ArgumentParser(f"python -m demos.{config.NAME}", description=config.__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        f"python -m demos.{config.NAME}",
+        description=config.__doc__,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
     hints = get_type_hints(config, include_extras=True)
     for f in fields(config):
         kind, text = get_args(hints[f.name])
         flag = "--" + f.name.replace("_", "-")
         if kind is bool:
-            parser.add_argument(flag, action="store_true", help=text)
+            parser.add_argument(flag, action="store_true", help=text, default=argparse.SUPPRESS)
             continue
-        default = "" if f.default is None else " (default: %(default)s)"
+        text += "" if f.default is None else f" (default: {f.default})"
         if get_origin(kind) is Literal:
             choices = get_args(kind)
-            parser.add_argument(flag, type=type(choices[0]), choices=choices, default=f.default, help=text + default)
+            parser.add_argument(flag, type=type(choices[0]), choices=choices, help=text)
             continue
         several = "+" if get_origin(kind) is tuple else None  # tuple[int, ...]: one or more
         kind = (get_args(kind) or (kind,))[0]  # of `Path | None` the Path
-        parser.add_argument(
-            flag, type=kind, nargs=several, default=f.default, help=text + default, metavar=kind.__name__
-        )
-    if parser.parse_known_args(arguments)[0].quick:
-        parser.set_defaults(**config.QUICK)  # what is given as well still counts
-    given: dict[str, Any] = vars(parser.parse_args(arguments))
-    for f in fields(config):
-        default = f.default if isinstance(f.default, tuple) else (f.default,)
-        for number in value if isinstance(value := given[f.name], list) else [value]:
-            counts = type(number) is int and 0 not in default
+        parser.add_argument(flag, type=kind, nargs=several, help=text, metavar=kind.__name__)
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(parser.parse_args(arguments)).items()}
+    for name, value in given.items():
+        default = getattr(config, name)
+        for number in value if isinstance(value, tuple) else [value]:
+            counts = type(number) is int and 0 not in (default if isinstance(default, tuple) else [default])
             if isinstance(number, int | float) and not number >= counts:
                 least = "at least 1" if counts else "at least 0"
-                parser.error(f"argument --{f.name.replace('_', '-')}: expected {least}, got {number}")
-    if given["resume"] and not config.RESUMES:
+                parser.error(f"argument --{name.replace('_', '-')}: expected {least}, got {number}")
+    if "resume" in given and not config.RESUMES:
         parser.error("argument --resume: this demo keeps nothing to go on with; it is soon done again")
-    options = config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+    options = config(**(config.QUICK if "quick" in given else {}) | given)  # what is given as well still counts
+    options.given = frozenset(given)
     try:
         backend.to_device(np.zeros(1), options.device)
     except (RuntimeError, ValueError) as error:

@@ -61,12 +61,15 @@ def _stages(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def adopt(config: Any, recipe: Mapping[str, Any], *names: str) -> None:
-    """Take over from a recipe what cannot be chosen any more. Ends the demo where something else was asked for."""
+    """Take over from a recipe what cannot be chosen any more. Ends the demo where something else was asked for: on the
+    command line, be it the default, or by a value that is no default."""
     for name in names:
         default = getattr(type(config), name)
         was = recipe.get(name, default)  # an old recipe does not name what was not yet an option
-        if getattr(config, name) not in (was, default, config.QUICK.get(name, default)):
-            sys.exit(f"demos.{config.NAME}: --{name} {getattr(config, name)} was asked for, but the weights have {was}")
+        value = getattr(config, name)
+        asked = name in config.given or value not in (default, config.QUICK.get(name, default))
+        if asked and value != was:
+            sys.exit(f"demos.{config.NAME}: --{name} {value} was asked for, but the weights have {was}")
         setattr(config, name, was)
 
 

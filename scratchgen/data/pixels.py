@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import backend
 
-__all__ = ["Digits", "binarize", "downsample", "quantize"]
+__all__ = ["Digits", "binarize", "dequantize", "downsample", "quantize"]
 
 
 class Digits(NamedTuple):
@@ -62,6 +62,17 @@ def quantize(x: Any, levels: int) -> Any:
     if levels < 2:
         raise ValueError(f"quantize: expected 2 or more levels, got {levels}")
     return np.floor(x * (levels - 1) + 0.5).astype(x.dtype)
+
+
+def dequantize(x: Any, rng: Any, levels: int = 256) -> Any:
+    """y = (k + u)/K, k the level of x ∈ [0, 1] among K (see `quantize`) and u ~ U[0, 1) drawn with `rng` (역양자화).
+
+    Eq. 2.3 (derivations/02-codes.md#eq-2-3): the pixels to ask a *density* about, if it is to say anything of the K
+    levels: −ln P(k) ≤ −ln p(y) + D ln K on average over u. In the shape and dtype of x, between 0 and 1, the level
+    ⌊K·y⌋. Raises `ValueError` as `quantize` does. L. Theis, A. van den Oord, M. Bethge, *A note on the evaluation of
+    generative models*, ICLR 2016.
+    """
+    return (quantize(x, levels) + backend.uniform(rng, x.shape, like=x)) / levels
 
 
 def _check_grey(who: str, x: Any) -> None:

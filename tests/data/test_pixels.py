@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchgen import backend
-from scratchgen.data import Digits, binarize, downsample, quantize
+from scratchgen.data import Digits, binarize, dequantize, downsample, quantize
 
 
 def grey(shape, seed=0, dtype=np.float32):
@@ -95,6 +95,27 @@ def test_what_is_no_grey_value_has_no_level():
             quantize(x, 16)
     with pytest.raises(ValueError, match="quantize: expected 2 or more levels, got 1"):
         quantize(np.zeros(2), 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("levels", [2, 16, 256])
+def test_a_dequantized_level_is_anywhere_within_it(levels, dtype, device):
+    x = grey((300, 784), dtype=dtype)[:, ::-1]  # not contiguous
+    before = x.copy()
+    y = backend.to_host(dequantize(backend.to_device(x, device), np.random.default_rng(0), levels))
+    assert (y.shape, y.dtype) == (x.shape, dtype)
+    np.testing.assert_array_equal(x, before)
+    u = y.astype(np.float64) * levels - quantize(x, levels)
+    assert -1e-4 < u.min() < 1e-3  # and nothing of a level in float32
+    assert 0.999 < u.max() < 1 + 1e-4
+    np.testing.assert_allclose(np.histogram(u, 10, (0, 1))[0] / u.size, 0.1, atol=0.005)
+    again = backend.to_host(dequantize(backend.to_device(x, device), np.random.default_rng(0), levels))
+    np.testing.assert_array_equal(again, y)
+
+
+def test_what_is_no_grey_value_is_not_dequantized():
+    with pytest.raises(ValueError, match=r"expected floats in \[0, 1\], got uint8 .*scale first"):
+        dequantize(np.array([255, 3], np.uint8), np.random.default_rng(0))
 
 
 # ------------------------------------------------------------------------------------------------ binarization

@@ -89,7 +89,7 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
     ),
     "few_labels": (
         few_labels,
-        {"epochs": 1, "channels": 2, "latent": 3, "draws": 2, "steps": 3, "m2_epochs": 1},
+        {"epochs": 1, "channels": 2, "latent": 3, "draws": 2, "steps": 3, "m2_epochs": 1, "m1m2_epochs": 1},
         ["few"],
         "C-FEW, 100 labels",
     ),
@@ -138,7 +138,7 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
     "conditional": (
         conditional,
         {"epochs": 1, "channels": 2, "draws": 2},
-        ["samples", "few_labels"],
+        ["samples", "numbers", "few_labels"],
         "C-COND: of the class asked for are CGAN",
     ),
     "dcgan_arithmetic": (
@@ -226,6 +226,8 @@ def test_dirac_gan_measures_the_eigenvalues_that_it_foretells(tmp_path, capsys):
     np.testing.assert_allclose(numbers[:, 2], numbers[:, 3], atol=1e-3)
     settled = re.findall(r"([\d.]+) at η = ([\d.]+)", output)
     assert len(settled) == 3
+    assert output.count("  optimizers  gradient descent, lr 0.15 for both\n") == 2  # of the maps, and of the GANs
+    assert "20 and 80 of each player" in output
     assert all(float(r2) == pytest.approx(2 * float(lr), rel=0.02) for r2, lr in settled)
     for picture in ("dirac.png", "bilinear.png", "distances.png"):
         assert str(tmp_path / picture) in output
@@ -322,8 +324,9 @@ def undrawn(monkeypatch):
 
 @pytest.fixture
 def counted_often(monkeypatch):
-    """An epoch of the ring is 10 steps."""
-    monkeypatch.setitem(mode_collapse.PROTOCOLS, "short", mode_collapse.PROTOCOLS["short"]._replace(every=10))
+    """An epoch of the ring, and of the grid, is 10 steps."""
+    for card in ("short", "grid"):
+        monkeypatch.setitem(mode_collapse.PROTOCOLS, card, mode_collapse.PROTOCOLS[card]._replace(every=10))
 
 
 @pytest.mark.ledger("C-MODE")
@@ -345,8 +348,24 @@ def test_mode_collapse_counts_and_says_how(tmp_path, capsys, counted_often):
     assert output.err == ""
 
 
+@pytest.mark.ledger("C-MODE")
+def test_mode_collapse_on_the_grid_counts_to_25(tmp_path, capsys, counted_often):
+    mode_collapse.main(mode_collapse.Config(out=tmp_path, card="grid", unroll=(0, 1), steps=20))
+    output = capsys.readouterr()
+    for fact in ("grid of 25 Gaussians", "radius      2.0, from mode to mode", "std         0.05", "20 of each"):
+        assert fact in output.out
+    assert re.search(r"^real data +25 +9[89]\.\d +0\.00\d$", output.out, re.MULTILINE)
+    rows = re.findall(r"^(?:GAN|Unrolled, K = 1), z 256-D +([\d.]+) +([\d.]+) +([\d.]+)", output.out, re.MULTILINE)
+    assert (np.array(rows, float) <= (25, 100, np.log(25))).all()
+    assert len(rows) == 2
+    assert output.out.splitlines()[-1].startswith("C-MODE, modes reached of 25 (")
+    for picture in ("modes.png", "samples.png", "samples.gif"):
+        assert (tmp_path / picture).stat().st_size > 5000
+    assert output.err == ""
+
+
 @pytest.mark.parametrize("card", mode_collapse.PROTOCOLS)
-def test_every_card_of_the_ring_can_be_played(card):
+def test_every_card_can_be_played(card):
     """A step of both players, one step ahead; and nothing but numbers and names defines the run."""
     kind = mode_collapse.Kind(card, z=3, unroll=1, seed=0)
     assert json.loads(json.dumps(kind.identity()))["card"] == card
@@ -354,7 +373,7 @@ def test_every_card_of_the_ring_can_be_played(card):
     run, protocol = mode_collapse.make(kind, "cpu"), mode_collapse.PROTOCOLS[card]
     before = [p.data.copy() for p in run.model.parameters()]
     with training.Workers(1, run.model) as crew:
-        training.play(run, run.model, [mode_collapse.ring(16, run.rng, protocol).points], crew)
+        training.play(run, run.model, [protocol.draw(16, run.rng).points], crew)
     assert all((a != p.data).any() for a, p in zip(before, run.model.parameters()))
     run.model.eval()
     assert mode_collapse.judge(run.model.sample(50, run.rng), protocol).counts.sum() == 50
@@ -461,6 +480,8 @@ def test_the_vae_demo_binarizes_before_it_measures():
     seen = []
 
     class Model:
+        decoder = SimpleNamespace(kind="bernoulli")
+
         def loss(self, x, rng):
             seen.append(x)
             return None, {}
@@ -521,7 +542,10 @@ def test_the_listing_as_printed_adds_up_all_gradients(tmp_path, capsys, undrawn)
         for p, q in zip(ours.parameters(), theirs.parameters()):
             np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-4, atol=1e-6)
     lecture_gan.main(lecture_gan.Config(out=tmp_path, epochs=1, as_printed=True))
-    assert re.search(r"E13: as the slide has it, after \d+ rounds D's loss is", capsys.readouterr().out)
+    output = capsys.readouterr().out
+    assert re.search(r"E13: as the slide has it, after \d+ rounds D's loss is", output)
+    for fact in ("z           64 dimensions", "Adam, lr 0.0002 for both", "gradients are added up, one z for both"):
+        assert fact in output
     added, now = lecture_gan.what_has_added_up(printed, x[0])
     assert added > 1.5 * now > 0
     with pytest.raises(SystemExit, match="sums of gradients, which no checkpoint keeps: begin anew"):
@@ -581,6 +605,21 @@ def test_of_the_class_asked_for_is_what_the_judge_reads_as_it(capsys):
     config, images = conditional.Config(), options.load_images(options.Options())
     assert "CGAN: 97.3 %" in conditional.tell_classes(config, {"CGAN": game}, [facts], images, judge)
     assert "0: 97 %" in capsys.readouterr().out
+
+
+def test_a_correlation_is_one_within_groups_and_its_interval_holds_it():
+    """Groups that differ in both would correlate by themselves; in 95 % of trials the interval has the true r."""
+    rng, groups = np.random.default_rng(0), np.repeat(np.arange(5), 40)
+    trials = []
+    for _ in range(400):
+        a = rng.standard_normal(200)
+        b = 0.6 * a + 0.8 * rng.standard_normal(200)
+        r, low, high = conditional.correlation(a + 9 * groups, b - 9 * groups, groups)
+        assert low < r < high
+        trials.append((r, low < 0.6 < high))
+    mean, right = np.mean(trials, 0)
+    assert mean == pytest.approx(0.6, abs=0.01)
+    assert 0.92 < right < 0.98
 
 
 def test_a_parzen_window_is_chosen_on_validation_and_scored_on_test_images(monkeypatch):

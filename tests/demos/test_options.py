@@ -45,6 +45,15 @@ def test_quick_changes_defaults_and_not_what_was_given():
     assert options.parse(Config, ["--quick", "--epochs", "9"]) == Config(quick=True, epochs=9, batch_size=10)
 
 
+def test_what_stood_on_the_command_line_is_known():
+    """Also where it is the default, and not what --quick brings along."""
+    assert options.parse(Config, []).given == Config().given == frozenset()
+    given = options.parse(Config, ["--quick", "--lr", "1e-3", "--hidden", "400", "--batch-size", "9"])
+    assert given.given == {"quick", "lr", "hidden", "batch_size"}
+    assert given == Config(quick=True, epochs=2, batch_size=9)
+    assert given.identity() == Config(quick=True, batch_size=9).identity()
+
+
 def test_help_names_every_option_and_default(capsys):
     with pytest.raises(SystemExit) as stop:
         options.parse(Config, ["--help"])

@@ -21,7 +21,8 @@ def few_images(monkeypatch):
     monkeypatch.setattr(vae, "SAMPLES", 30)
     whole = options.load_images(options.Options())
     few = whole._replace(**{name: tuple(a[:120] for a in getattr(whole, name)) for name in whole._fields[:3]})
-    monkeypatch.setattr(options, "load_images", lambda config: few)
+    for module in (options, vae):
+        monkeypatch.setattr(module, "load_images", lambda config: few)
 
 
 def lines(capsys, word):
@@ -67,11 +68,28 @@ def test_a_convolutional_vae_begins_with_as_much_ink_as_there_is(kind):
     assert ink == pytest.approx((x.sum() + 784) / 784 / 502, rel=1e-5)
 
 
+@pytest.mark.parametrize("form", [{}, {"shape": (1, 28, 28), "hidden": (2, 3)}], ids=["mlp", "conv"])
+def test_a_categorical_vae_begins_at_the_share_of_each_level(form):
+    rng = np.random.default_rng(0)
+    x = np.floor(rng.random((400, 784)) ** 3 * 256).astype(np.float32)
+    x[:, 5] = 0
+    model = VAE(784, **{"hidden": 8, "latent": 2, "decoder": "categorical", "rng": rng} | form)
+    vae.begin_at_the_mean(model, x)
+    p = np.exp(model.decoder.output.bias.data)
+    np.testing.assert_allclose(p.sum(0), 1, rtol=1e-4)
+    for level, pixel in ((0, 5), (1, 5), (0, 6), (30, 700)):
+        assert p[level, pixel] == pytest.approx(((x[:, pixel] == level).sum() + 1) / 656, rel=1e-5)
+
+
 FORMS = {
     "classes": {"classes": True},
     "conv": {"network": "conv", "channels": (2, 3)},
     "full": {"posterior": "full"},
     "all": {"classes": True, "network": "conv", "channels": (2, 3), "posterior": "full", "draws": 2},
+    "normal": {"decoder": "normal", "variance": "0.05"},
+    "scalar": {"decoder": "normal", "variance": "scalar", "draws": 2},
+    "pixel": {"decoder": "normal", "variance": "pixel", "classes": True},
+    "categorical": {"decoder": "categorical", "network": "conv", "channels": (2, 3)},
 }
 
 
@@ -90,12 +108,14 @@ def test_every_form_trains_and_comes_back_by_what_its_weights_say(form, tmp_path
     for name, value in chosen.items():
         assert facts["recipe"][name] == (list(value) if isinstance(value, tuple) else value)
         assert getattr(config, name) == value or name == "draws"  # that is of the training, not of the weights
-    x, *labels = vae.split(config, options.load_bits(config, "dynamic"), 2)
+    x, *labels = vae.split(config, vae.load_labelled(config, "dynamic"), 2)
     assert len(labels) == config.classes
     assert trained.startswith(f"test ELBO {vae.measure(model, x, 0, *labels)[0]:.2f} ")
     vae.main(vae.Config(start=path, evaluate=True, images=30))
     output = capsys.readouterr().out
-    assert f"{bounded} estimated with 30 draws each" in output
+    assert f"{bounded} estimated with {3 if config.decoder == 'categorical' else 30} draws each" in output
+    assert ("bits per pixel (the files: 8)" in output) == (config.decoder != "bernoulli")
+    assert ("A density of pixels in [0, 1]" in output) == (config.decoder == "normal")
     assert f"lower bounds on {bounded}." in output
     vae.main(vae.Config(out=tmp_path, start=path, pretrained=True))
     assert trained in capsys.readouterr().out
@@ -113,15 +133,112 @@ def test_training_goes_on_with_the_labels_that_the_weights_want(tmp_path, capsys
         vae.main(vae.Config(out=tmp_path / "on", start=path, bits="static", epochs=1))
 
 
-@pytest.mark.parametrize(("name", "value"), [("classes", True), ("network", "conv"), ("posterior", "full")])
-def test_weights_stay_what_they_are(name, value, tmp_path):
-    path = tmp_path / "weights.npz"
+@pytest.mark.parametrize("name", ["classes", "network", "posterior", "decoder"])
+def test_weights_stay_what_they_are(name, tmp_path):
+    path, value = tmp_path / "weights.npz", OTHER[name]
     vae.main(vae.Config(out=tmp_path, export=path, **SMALL))
     with pytest.raises(SystemExit, match=f"--{name} {value} was asked for, but the weights have {FIRST[name]}"):
         vae.pretrained(vae.Config(start=path, **{name: value}))
 
 
-FIRST = {"classes": False, "network": "mlp", "posterior": "diagonal"}
+FIRST = {"classes": False, "network": "mlp", "posterior": "diagonal", "decoder": "bernoulli"}
+OTHER = {"classes": True, "network": "conv", "posterior": "full", "decoder": "normal"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        (["--evaluate", "--latent", "20"], "--latent 20 was asked for, but the weights have 3"),  # the default
+        (["--evaluate", "--hidden", "400"], r"--hidden \(400,\) was asked for, but the weights have \(8, 6\)"),
+        (["--pretrained", "--bits", "dynamic"], "--bits dynamic was asked for, but the weights have static"),
+        (["--evaluate", "--draws", "1"], "--draws 1 was asked for, but the weights have 2"),
+    ],
+)
+def test_what_stands_on_the_command_line_is_not_taken_back_silently(asked, refused, tmp_path):
+    path = tmp_path / "weights.npz"
+    vae.main(vae.Config(out=tmp_path, export=path, bits="static", draws=2, **SMALL))
+    with pytest.raises(SystemExit, match=refused):
+        vae.main(options.parse(vae.Config, ["--start", str(path), *asked]))
+    config = options.parse(vae.Config, ["--start", str(path), "--evaluate", "--latent", "3", "--bits", "static"])
+    vae.pretrained(config)
+    assert (config.latent, config.hidden, config.bits, config.draws) == (3, (8, 6), "static", 2)
+    on = options.parse(vae.Config, ["--start", str(path), "--bits", "dynamic", "--draws", "1"])
+    vae.pretrained(on)  # how to train on may be chosen
+    assert (on.latent, on.bits, on.draws) == (3, "dynamic", 1)
+
+
+def test_grey_digits_are_what_their_decoder_wants():
+    grey = options.load_images(vae.Config())
+    levels = vae.load_labelled(vae.Config(decoder="categorical"), "dynamic")
+    for x, (whole, truth), labels in zip(levels[:3], grey[:3], levels.labels):
+        np.testing.assert_array_equal(vae.flat(x), np.rint(255 * whole))
+        np.testing.assert_array_equal(labels, truth)
+    real = vae.load_labelled(vae.Config(decoder="normal"), "dynamic")
+    for x, (whole, _) in zip(real[:2], grey[:2]):
+        np.testing.assert_array_equal(vae.flat(x), whole)
+    for test in (real.test, vae.load_labelled(vae.Config(decoder="normal", seed=3), "dynamic").test):
+        np.testing.assert_array_equal(test, real.test)  # for every seed the same
+        assert (np.abs(vae.flat(test) * 256 - np.rint(255 * grey.test[0]) - 0.5) <= 0.5).all()
+
+
+@pytest.mark.parametrize("how", ["normal", "categorical"])
+def test_learned_from_is_what_is_measured(how):
+    """A Normal decoder sees other noise in every minibatch, and never none; levels are never changed."""
+    seen = []
+    model = SimpleNamespace(loss=lambda x, rng: seen.append(x), decoder=SimpleNamespace(kind=how))
+    x = vae.flat(vae.load_labelled(vae.Config(decoder=how), "dynamic").train)
+    loss, rng = vae.loss_of(model), np.random.default_rng(0)
+    loss(x, rng), loss(x, rng)
+    if how == "categorical":
+        assert seen[0] is seen[1] is x
+    else:
+        assert (seen[0] != seen[1]).mean() > 0.99
+        np.testing.assert_allclose(seen[0] * 256 - np.rint(255 * x), 0.5, atol=0.5001)
+
+
+def test_noise_that_is_added_anew_is_the_same_after_a_resume(tmp_path):
+    """And no checkpoint of another variance is gone on with."""
+    config = {"workers": 1, "decoder": "normal"} | SMALL | {"epochs": 3}
+
+    def stop(run):
+        if run.epoch == 2:
+            raise KeyboardInterrupt
+
+    def learned(folder, snapshot, **more):
+        chosen = vae.Config(out=tmp_path / folder, **config | more)
+        return vae.learn(chosen, vae.load_labelled(chosen, "dynamic"), snapshot)[0].model.state_dict()
+
+    at_once = learned("a", lambda run: None)
+    with pytest.raises(KeyboardInterrupt):
+        learned("b", stop)
+    for name, value in learned("b", lambda run: None, resume=True).items():
+        np.testing.assert_array_equal(value, at_once[name])
+    with pytest.raises(CheckpointError, match="variance"):
+        learned("b", lambda run: None, resume=True, variance="pixel")
+
+
+def test_a_density_is_told_with_what_it_says_of_levels():
+    """Where p is 1 all over [0, 1]⁷⁸⁴, each pixel costs the 8 bits of the files."""
+    assert vae.of_levels(vae.Config(), -90) == ""
+    text = vae.of_levels(vae.Config(decoder="normal"), 0.0)
+    assert "no probability compares with it" in text
+    assert "-4347.42 nats per image,\n  at most 8.000 bits per pixel (the files: 8)." in text
+    assert "at most 1.000 bits per pixel" in vae.of_levels(vae.Config(decoder="categorical"), -784 * math.log(2))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "refused"),
+    [
+        ({"decoder": "normal", "variance": "wide"}, "--variance is a positive number, scalar or pixel"),
+        ({"decoder": "normal", "variance": "-1"}, "--variance is a positive number, scalar or pixel"),
+        ({"variance": "pixel"}, "wants --decoder normal"),
+        ({"variance": "0.1"}, "wants --decoder normal"),
+        ({"decoder": "normal", "bits": "static"}, "--bits static are black and white, and --decoder normal is one of"),
+    ],
+)
+def test_a_variance_and_pixels_that_a_decoder_does_not_have(chosen, refused, tmp_path):
+    with pytest.raises(SystemExit, match=refused):
+        vae.main(vae.Config(out=tmp_path, **SMALL | chosen))
 
 
 def test_classes_want_digits_with_labels(tmp_path, monkeypatch):
@@ -170,7 +287,7 @@ def test_of_the_digit_asked_for_is_what_the_judge_reads_as_it(monkeypatch, capsy
     seen = []
     judge = SimpleNamespace(reads=lambda x: (read, None))
     monkeypatch.setattr(vae, "learn_judge", lambda config, images: seen.append(images) or judge)
-    model = SimpleNamespace(sample=lambda n, rng, labels: np.eye(10)[labels])
+    model = SimpleNamespace(sample=lambda n, rng, labels: np.eye(10)[labels], scaled=lambda x: x)
     vae.tell_classes(vae.Config(), model, options.load_bits(vae.Config(), "dynamic"))
     assert "of the digit asked for: 92.5 ± 1.6 % of 1,000 samples (95 %; worst: 4, 49 %)" in capsys.readouterr().out
     for x, _ in seen[0][:3]:

@@ -9,7 +9,7 @@ import pytest
 import scratchgen as sg
 from scratchgen import functional as F
 from scratchgen.models.latent import hand_vae
-from scratchgen.models.latent.networks import MLP, ConvDecoder, ConvEncoder
+from scratchgen.models.latent.networks import MLP, ConvDecoder, ConvEncoder, Levels
 from scratchgen.models.latent.terms import categorical_log_likelihood, normal_log_likelihood
 
 rng = np.random.default_rng(15)
@@ -248,6 +248,21 @@ def test_two_levels_are_a_bernoulli():
     a, x = rng.normal(size=(3, 4)), rng.integers(0, 2, (3, 4))
     two = categorical_log_likelihood(np.stack([np.zeros_like(a), a], -1), x)
     np.testing.assert_allclose(two, np.sum(x * a - F.softplus(a), 1), rtol=1e-12)
+
+
+@pytest.mark.equation("15.21")
+def test_the_logits_of_a_level_term_by_term():
+    rng = np.random.default_rng(0)
+    layer = Levels(MLP(3, (), rng), 5, 6, rng)
+    layer.bias.data[...] = rng.normal(size=(6, 5))
+    h = rng.normal(size=(2, 3)).astype(np.float32)
+    f, v, b = layer.features(h).numpy().reshape(2, 16, 5), layer.shared.weight.numpy(), layer.bias.numpy()
+    logits = layer(h).numpy()
+    assert logits.shape == (2, 5, 6)
+    for n, i, k in np.ndindex(2, 5, 6):
+        a = sum(v[k, c] * f[n, c, i] for c in range(16)) + b[k, i]
+        assert logits[n, i, k] == pytest.approx(a, rel=1e-5, abs=1e-5)
+    assert sum(p.size for p in layer.parameters()) == (3 + 1) * 16 * 5 + 6 * 16 + 6 * 5
 
 
 # ---------------------------------------------------------------------------------------------- by hand, any network

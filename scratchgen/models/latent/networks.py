@@ -2,7 +2,7 @@
 
 Two kinds, with one face each way. `encoder_network` makes images (N, pixels) → features (N, width);
 `decoder_network` makes codes (N, latent) → features; the `head(outputs)` of either makes a layer features →
-(N, outputs). Images stay flat rows outside, whatever happens inside.
+(N, outputs). Images stay flat rows outside, whatever happens inside. `Levels` makes such a head one of grey levels.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import itertools
 import math
 from typing import Any
 
+import numpy as np
+
 from ... import functional as F
 from ... import nn
 from ...autograd import Tensor
 
-__all__ = ["MLP", "ConvDecoder", "ConvEncoder", "decoder_network", "encoder_network", "hidden_sizes"]
+__all__ = ["MLP", "ConvDecoder", "ConvEncoder", "Levels", "decoder_network", "encoder_network", "hidden_sizes"]
 
 
 class MLP(nn.Module):
@@ -94,6 +96,28 @@ class _Enlarge(nn.ConvTranspose2d):
     def forward(self, x: Any) -> Tensor:
         y = super().forward(x)
         return F.reshape(y, (len(x), math.prod(y.shape[1:])))
+
+
+FEATURES = 16  # numbers for each pixel, of which the logits of its levels are made
+
+
+class Levels(nn.Module):
+    """aₖᵢ = Σ_c vₖ_c f_cᵢ + bₖᵢ: the logits of K levels for every pixel, from the features of a decoder's `network`.
+
+    Eq. 15.21 (derivations/15-decoders.md#eq-15-21). A head of the network says f, 16 numbers for each pixel; all pixels
+    share v, as in the last layer of a PixelCNN. With a weight of its own for each logit, 400 hidden units and 256
+    levels of 784 pixels would make 80 million. The logits come as (N, pixels, K).
+    """
+
+    def __init__(self, network: Any, pixels: int, levels: int, rng: Any = None) -> None:
+        self.pixels = pixels
+        self.features = network.head(FEATURES * pixels, rng)
+        self.shared = nn.Linear(FEATURES, levels, bias=False, rng=rng)
+        self.bias = nn.Parameter(np.zeros((levels, pixels), np.float32))
+
+    def forward(self, h: Any) -> Tensor:
+        f = F.reshape(self.features(h), (len(h), FEATURES, self.pixels))
+        return F.transpose(F.matmul(self.shared.weight, f) + self.bias, (0, 2, 1))
 
 
 def hidden_sizes(hidden: int | tuple[int, ...]) -> tuple[int, ...]:

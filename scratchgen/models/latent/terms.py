@@ -186,7 +186,8 @@ def categorical_log_likelihood(logits: Any, levels: Any) -> Any:
     integers, `ValueError` for levels or shapes that do not fit.
     """
     _check_levels(logits, levels)
-    return F.gather(F.log_softmax(logits, -1), 2, levels[..., None])[..., 0].sum(1)
+    a = logits - np.max(logits, -1, keepdims=True)
+    return (F.gather(a, 2, levels[..., None])[..., 0] - np.log(np.exp(a).sum(-1))).sum(1)
 
 
 def _categorical_rule(g: Any, logits: Any, levels: Any) -> Any:

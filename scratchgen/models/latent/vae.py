@@ -27,7 +27,7 @@ from .assumptions import (
     check_real,
 )
 from .bounds import iwae_bound, kl_sample, normalized_weights, weigh_path
-from .networks import check_shape, decoder_network, encoder_network, hidden_sizes
+from .networks import Levels, check_shape, decoder_network, encoder_network, hidden_sizes
 from .terms import (
     bernoulli_log_likelihood,
     categorical_log_likelihood,
@@ -91,7 +91,7 @@ class Decoder(nn.Module):
     ) -> None:
         self.kind, self.variance, self.pixels = kind, variance, pixels
         self.network = network
-        self.output = network.head(pixels * (LEVELS if kind == "categorical" else 1), rng)
+        self.output = Levels(network, pixels, LEVELS, rng) if kind == "categorical" else network.head(pixels, rng)
         if kind == "normal" and variance is None:
             self.log_variance = network.head(pixels, rng)
         elif variance == "scalar":
@@ -103,8 +103,7 @@ class Decoder(nn.Module):
         if self.kind == "bernoulli":
             return Bernoulli(output)
         if self.kind == "categorical":
-            maps = F.reshape(output, (len(z), LEVELS, self.pixels))
-            return Categorical(F.transpose(maps, (0, 2, 1)))
+            return Categorical(output)
         if self.variance is None:
             return Normal(output, self.log_variance(h))
         return Normal(output, self.log_variance if self.variance == "scalar" else math.log(float(self.variance)))

@@ -396,10 +396,21 @@ def test_a_convolutional_encoder_reads_a_label_as_maps_each_constant(rng):
     assert (maps[:, 2:] == np.eye(3)[labels][:, :, None, None]).all()
 
 
-def test_a_map_of_a_convolutional_categorical_decoder_is_one_level_of_every_pixel(rng):
-    model, _, _ = small(rng, "categorical", **FORMS["conv"])
-    model.decoder.output.bias.data[7] += 100
-    assert (model.decode(rng.standard_normal((3, 2))).logits.numpy().argmax(-1) == 7).all()
+@FORM
+def test_a_categorical_pixel_is_said_by_features_of_its_own_through_weights_that_all_share(form, rng):
+    """A row of the bias is one level of every pixel; and what a shared weight says, it says of all of them."""
+    model, _, (*labels,) = small(rng, "categorical", **form)
+    z, output = rng.standard_normal((3, 2)), model.decoder.output
+    output.bias.data[7] += 1000
+    assert (model.decode(z, *labels).logits.numpy().argmax(-1) == 7).all()
+    output.bias.data[7, 2] -= 2000  # of the third pixel it is the least likely
+    assert (model.decode(z, *labels).logits.numpy().argmin(-1) == 7).any(0).nonzero()[0].tolist() == [2]
+    before = model.decode(z, *labels).logits.numpy()
+    output.shared.weight.data[9, 4] += 0.5
+    moved = model.decode(z, *labels).logits.numpy() - before
+    f = output.features(model.decoder.network(model._labelled(z, *(labels or [None])))).numpy().reshape(3, 16, -1)
+    np.testing.assert_allclose(moved[..., 9], 0.5 * f[:, 4], rtol=1e-9, atol=1e-9)
+    assert not np.delete(moved, 9, -1).any()
 
 
 def test_levels_of_a_categorical_decoder_are_drawn_as_often_as_they_are_likely(rng):
@@ -407,10 +418,10 @@ def test_levels_of_a_categorical_decoder_are_drawn_as_often_as_they_are_likely(r
     model, _, _ = small(rng, "categorical", pixels=1)
     for parameter in model.decoder.parameters():
         parameter.data[...] = 0
-    model.decoder.output.bias.data[...] = 2 * rng.standard_normal(256)  # whatever z is
+    model.decoder.output.bias.data[:, 0] = 2 * rng.standard_normal(256)  # whatever z is
     n = 40_000
     drawn = model.sample(n, rng)
-    p = F.softmax(model.decoder.output.bias.data)
+    p = F.softmax(model.decoder.output.bias.data[:, 0])
     counts = np.bincount(drawn[:, 0], minlength=256)
     kept = n * p > 5
     chi2 = ((counts - n * p) ** 2 / (n * p))[kept].sum()
