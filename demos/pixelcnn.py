@@ -148,7 +148,9 @@ def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
     """The model whose weights are in --start or come with the demo, and what is known of them."""
     state, facts = weights.load(config.start or weights.shipped(config.model), config.NAME)
     recipe = {"kernel": 3} | facts["recipe"]  # older weights do not say, and had no other
-    weights.adopt(config, recipe, "model", "channels", "blocks", "kernel", "levels", "classes")
+    trains_on = config.start and not (config.pretrained or config.evaluate)
+    form = ("model", "channels", "blocks", "kernel", "levels", "classes")
+    weights.adopt(config, recipe, *form, *(() if trains_on else ("bits",)))
     model = make(config)
     model.load_state_dict(state)
     model.to(config.device)
@@ -250,13 +252,12 @@ def main(config: Config) -> None:
             "demos.pixelcnn: --grow and --widen are for a training that goes on; say --start and weights to begin from"
         )
     if config.evaluate:
-        model, facts = pretrained(config)
+        model, _ = pretrained(config)
         which = "of these weights" if config.start else "of the weights that come with the demo"
-        tell_number(model, load_digits(config, facts["recipe"]["bits"]), config, which)
+        tell_number(model, load_digits(config, config.bits), config, which)
         return
     if config.pretrained:
         model, facts = pretrained(config)
-        config.bits = facts["recipe"]["bits"]
     bits = load_digits(config, config.bits)
     if config.pretrained:
         name = f"pretrained {config.model}, validation {facts['validation NLL']:.2f} nats"

@@ -108,6 +108,8 @@ def test_exported_weights_come_back(tmp_path, capsys, monkeypatch, model):
     pixelcnn.main(pixelcnn.Config(out=tmp_path, model=model, pretrained=True))
     loaded = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
     assert loaded[0].split(" nats")[0] == trained[0].split(" nats")[0]
+    with pytest.raises(SystemExit, match="--bits dynamic was asked for, but the weights have static"):
+        pixelcnn.main(options.parse(pixelcnn.Config, ["--evaluate", "--model", model, "--bits", "dynamic"]))
     again, facts = pixelcnn.pretrained(pixelcnn.Config(model=model))
     assert facts["recipe"] | SMALL == facts["recipe"]
     assert again.live_parameters < 1000
