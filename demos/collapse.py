@@ -16,9 +16,11 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 
 from scratchgen import backend, no_grad, optim, plotting, training
+from scratchgen.autograd import Tensor
 from scratchgen.data import binarize
 from scratchgen.models.autoregressive import MADE
 from scratchgen.models.latent import VAE
+from scratchgen.models.latent.assumptions import check_pixels
 from scratchgen.models.latent.terms import bernoulli_log_likelihood, kl_per_dimension
 
 from .latent_space import measure
@@ -52,6 +54,7 @@ class StrongVAE(VAE):
         self.before = MADE((self.pixels,), (), rng=rng)
 
     def log_likelihood(self, p: Any, x: Any) -> Any:
+        check_pixels("StrongVAE", x.data if isinstance(x, Tensor) else x)
         return bernoulli_log_likelihood(p.logits + self.before.logits(x), x)
 
 

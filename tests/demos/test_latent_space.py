@@ -100,3 +100,5 @@ def test_the_strong_decoder_is_a_distribution_over_images(rng):
     assert strong.sum() == pytest.approx(1)
     alone = np.exp(Bernoulli(p.logits).log_prob(x).sum(1).numpy())
     assert np.abs(strong - alone).max() > 0.01
+    with pytest.raises(ValueError, match="StrongVAE: a Bernoulli decoder wants pixels that are 0 or 1, these are grey"):
+        model.log_likelihood(p, x / 2)

@@ -467,7 +467,7 @@ def test_the_estimate_does_not_depend_on_the_workers():
     assert spread == pytest.approx(one.log_prob.std(ddof=1) / math.sqrt(50))
 
 
-@pytest.mark.parametrize(("how", "draws"), [("dynamic", 1), ("dynamic", 50), ("static", 1)])
+@pytest.mark.parametrize(("how", "draws"), [("dynamic", 1), ("dynamic", 50), ("static", 1), ("static", 50)])
 def test_the_weights_that_come_with_the_demo_know_digits(how, draws):
     bits = options.load_bits(vae.Config(), how)
     model, facts = vae.pretrained(vae.Config(bits=how, draws=draws))

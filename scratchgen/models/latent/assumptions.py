@@ -13,6 +13,7 @@ __all__ = [
     "check_codes",
     "check_decoder",
     "check_grey",
+    "check_images",
     "check_labels",
     "check_latent",
     "check_levels",
@@ -38,8 +39,18 @@ def check_latent(who: str, latent: int, posterior: str) -> None:
     """Raise `ValueError` for a latent space without dimensions, and for an unknown posterior."""
     if latent < 1:
         raise ValueError(f"{who}: latent must be at least 1, got {latent}")
+    if latent != int(latent):
+        raise ValueError(f"{who}: latent counts dimensions, expected a whole number, got {latent}")
     if posterior not in ("diagonal", "full"):
         raise ValueError(f"{who}: posterior must be 'diagonal' or 'full', got {posterior!r}")
+
+
+def check_images(who: str, x: Any, pixels: int) -> None:
+    """Raise `ValueError` unless x are images as rows, (N, pixels)."""
+    if x.ndim != 2 or x.shape[1] != pixels:
+        raise ValueError(
+            f"{who}: expected images as rows, (N, {pixels}), got {tuple(x.shape)}; x.reshape(len(x), -1) makes rows"
+        )
 
 
 def check_codes(who: str, z: Any, latent: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor
-from .assumptions import check_grey, check_latent
+from .assumptions import check_codes, check_grey, check_latent
 from .networks import decoder_network, encoder_network, hidden_sizes
 
 __all__ = ["PCA", "Autoencoder", "mask", "pca"]
@@ -70,7 +70,8 @@ class Autoencoder(nn.Module):
         return self.encoder(x)
 
     def decode(self, z: Any) -> Tensor:
-        """The image (N, pixels) of codes (N, latent)."""
+        """The image (N, pixels) of codes (N, latent). Raises `ValueError` for other codes."""
+        check_codes("Autoencoder", z, self.latent)
         return self.output(self.decoder(z))
 
     def forward(self, x: Any) -> Tensor:

@@ -19,6 +19,7 @@ from ...distributions import Bernoulli, Categorical, MultivariateNormal, Normal
 from .assumptions import (
     check_codes,
     check_decoder,
+    check_images,
     check_labels,
     check_latent,
     check_levels,
@@ -162,7 +163,8 @@ class VAE(nn.Module):
 
     # ------------------------------------------------------------------------------------------------- distributions
     def encode(self, x: Any, labels: Any = None) -> Any:
-        """q(z|x), or q(z|x, y), for images x (N, pixels) and labels y (N,)."""
+        """q(z|x), or q(z|x, y), for images x (N, pixels) and labels y (N,). Raises `ValueError` for other images."""
+        check_images(type(self).__name__, x, self.pixels)
         return self.encoder(self._labelled(self.scaled(x), labels, self.copies))
 
     def decode(self, z: Any, labels: Any = None) -> Any:
@@ -257,10 +259,12 @@ class VAE(nn.Module):
         """A loss to train on in place of `loss`: minus the importance-weighted bound of k = `draws` samples.
 
         Eq. 11.5 (derivations/11-importance.md#eq-11-5). `doubly` takes the encoder's gradient from
-        `doubly_reparameterized`: the same on average, with less noise. In training it raises `ValueError` for a `beta`
-        or `free_bits`, which weigh a KL divergence: this bound has none on its own. Y. Burda, R. Grosse,
+        `doubly_reparameterized`: the same on average, with less noise. Raises `ValueError` for k < 1, and in training
+        for a `beta` or `free_bits`, which weigh a KL divergence: this bound has none on its own. Y. Burda, R. Grosse,
         R. Salakhutdinov, *Importance Weighted Autoencoders*, ICLR 2016.
         """
+        if draws < 1:
+            raise ValueError(f"VAE.iwae_loss: expected draws of at least 1, got {draws}")
         log_weights = self.doubly_reparameterized if doubly else self.log_weights
 
         def loss(x: Any, *labels_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:

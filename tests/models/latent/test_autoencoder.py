@@ -214,6 +214,14 @@ def test_arguments_that_do_not_fit(arguments, message):
         Autoencoder(**arguments)
 
 
+@pytest.mark.parametrize("form", [{"hidden": 4}, {"hidden": (2, 3), "shape": (1, 4, 4)}], ids=["mlp", "conv"])
+def test_codes_of_another_size_are_refused(form, rng):
+    model = Autoencoder(16, latent=2, rng=rng, **form)
+    for shape in ((3, 5), (3, 1), (2,), (2, 3, 2)):
+        with pytest.raises(ValueError, match=r"Autoencoder: expected codes \(N, 2\), as latent=2 is, got \("):
+            model.decode(np.zeros(shape, np.float32))
+
+
 @pytest.mark.parametrize("latent", [0, 6])
 def test_pca_wants_directions_that_there_are(latent, rng):
     with pytest.raises(ValueError, match=f"pca: 9 images of 5 pixels have no {latent} principal directions"):

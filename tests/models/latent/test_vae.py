@@ -544,6 +544,21 @@ def test_codes_of_another_size_are_refused(shape, form, rng):
         model.decode(np.zeros(shape), *labels)
 
 
+@pytest.mark.parametrize("form", [{}, FORMS["conv"]], ids=["mlp", "conv"])
+def test_images_that_are_no_rows_of_its_pixels_are_refused(form, rng):
+    model, x, _ = small(rng, **form)
+    for wrong in (x[:, 1:], x[0], x.reshape(3, 1, 2, -1), np.repeat(x, 2, 1)):
+        with pytest.raises(ValueError, match=rf"VAE: expected images as rows, \(N, {model.pixels}\), got .*reshape"):
+            model.loss(wrong, rng)
+    assert model.encode(x[:0]).mean.shape == (0, 2)  # none are fewer, and no others
+
+
+@pytest.mark.parametrize("draws", [0, -3])
+def test_a_bound_of_no_draws_is_refused(draws, rng):
+    with pytest.raises(ValueError, match=f"VAE.iwae_loss: expected draws of at least 1, got {draws}"):
+        small(rng)[0].iwae_loss(draws)
+
+
 def test_a_loss_without_a_generator_says_how_it_is_called(rng):
     model, x, _ = small(rng)
     for name, loss in (("loss", model.loss), ("iwae_loss", model.iwae_loss(3))):
@@ -572,6 +587,7 @@ def test_options_that_do_not_fit_are_refused(rng):
         r"hidden=\(16, 32\), for example, not \(4,\)": {"shape": (1, 4, 4), "pixels": 16},
         "posterior must be 'diagonal' or 'full', got 'banana'": {"posterior": "banana"},
         "latent must be at least 1, got 0": {"latent": 0},
+        r"latent counts dimensions, expected a whole number, got 2\.5": {"latent": 2.5},
     }.items():
         with pytest.raises(ValueError, match=match):
             small(rng, **form)
