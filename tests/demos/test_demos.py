@@ -125,7 +125,7 @@ DEMOS = {  # the demo, its small settings, its pictures, a word of its last line
     ),
     "first_gan": (
         first_gan,
-        {"epochs": 2, "hidden": 8, "units": 4, "samples": 40, "every": 1, "memory": 5},
+        {"epochs": 2, "hidden": 8, "units": 4, "samples": 40, "every": 1},
         ["samples", "scores"],
         "C-EVAL: G",
     ),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from demos import conditional, dcgan_arithmetic, first_gan, gan, options, weights
-from scratchgen import plotting
+from scratchgen import optim, plotting
 from scratchgen.models.adversarial import R1
 
 SMALL = {"epochs": 2, "hidden": 6, "latent": 3, "channels": 2, "batch_size": 20}
@@ -217,3 +217,21 @@ def test_the_first_gan_is_scored_by_the_images_it_draws(ink):
         bias.data[...] = 100 * (2 * ink - 1)
     drawn = first_gan.made(first_gan.Config(samples=3), game)
     np.testing.assert_allclose([*drawn.values()], ink, atol=1e-6)
+
+
+def test_the_first_gans_average_counts_each_step_by_its_number(few_images, tmp_path, monkeypatch):
+    """Σ s θₛ / Σ s, also where the training stopped on the way and went on."""
+    seen, update = [], optim.ExponentialMovingAverage.update
+
+    def recorded(average):
+        seen.append([p.data.copy() for p in average.parameters])
+        update(average)
+
+    monkeypatch.setattr(optim.ExponentialMovingAverage, "update", recorded)
+    small = {"out": tmp_path, "hidden": 6, "units": 2, "samples": 20, "batch_size": 30, "every": 9}
+    for epochs, resume in ((2, False), (4, True)):
+        run = first_gan.learn(first_gan.Config(epochs=epochs, resume=resume, **small), few_images)
+    assert len(seen) == run.step == 16
+    share = np.arange(1, 17) / np.arange(1, 17).sum()
+    for values, p in zip(zip(*seen), run.model.average.parameters()):
+        np.testing.assert_allclose(p.data, np.tensordot(share, values, 1), rtol=1e-4, atol=1e-6)
