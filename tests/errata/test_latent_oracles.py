@@ -1,5 +1,6 @@
 """E1, E14 and B11 on the oracles of page 16: with several latent variables, and with a nonlinear decoder."""
 
+import itertools
 import math
 
 import numpy as np
@@ -48,6 +49,28 @@ def test_e1_with_a_nonlinear_decoder(rng):
     np.testing.assert_allclose(right, s.log_prob, atol=1e-9)
     assert (slide < s.elbo - 0.01).all()
     assert (s.elbo < s.log_prob - 0.01).all()
+
+
+@pytest.mark.ledger("E23")
+@pytest.mark.equation("12.1", "16.20")
+def test_e23_no_product_over_pixels_is_the_density_of_a_vae(rng):
+    """S1, line 201, has Π p(xᵢ | x₁ … xᵢ₋₁) on the VAE's slide. Its factors say nothing of the pixels before: each is
+    p(xᵢ|z), and only the integral over z makes them depend on each other."""
+    vae = VAE(4, 5, 1, rng=rng).astype(np.float64)
+    for parameter in vae.parameters():
+        parameter.data[...] = 1.5 * rng.standard_normal(parameter.shape)
+    for parameter in vae.encoder.log_variance.parameters():
+        parameter.data[...] = 0  # no encoder is asked here, but `solve` wants one that its grid can see
+    images = np.array(list(itertools.product((0.0, 1.0), repeat=4)))
+    p = np.exp(solve(vae, images).log_prob)
+    assert p.sum() == pytest.approx(1, abs=1e-10)
+    ink = p @ images  # p(xᵢ = 1), all that factors without z have to say
+    apart = np.where(images == 1, ink, 1 - ink).prod(1)
+    assert apart.sum() == pytest.approx(1, abs=1e-10)
+    assert (p * np.log(p / apart)).sum() > 0.05  # nats by which these miss the images of the VAE
+    with_z = [np.where(images == 1, q, 1 - q).prod(1) for q in vae.decode(GRID[:, None]).mean.numpy()]
+    prior = np.exp(-0.5 * GRID**2) / math.sqrt(2 * math.pi)
+    np.testing.assert_allclose(STEP * prior @ with_z, p, atol=1e-10)  # Eq. 12.1, by hand
 
 
 @pytest.mark.ledger("E14")
