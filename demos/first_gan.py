@@ -1,6 +1,6 @@
 """The first GAN's experiment with digits: its networks, its training, and its score (claim C-EVAL).
 
-python -m demos.first_gan --data folder-of-MNIST      hours: the protocol of the paper, one test score at the end
+python -m demos.first_gan --data folder-of-MNIST      an hour: the protocol of the paper, one test score at the end
 python -m demos.first_gan                             about two minutes, on the bundled digits
 
 225 ± 2 nats are published, by a Parzen window around 10,000 samples. The same window around k-means centroids, which
