@@ -329,6 +329,18 @@ def counted_often(monkeypatch):
         monkeypatch.setitem(mode_collapse.PROTOCOLS, card, mode_collapse.PROTOCOLS[card]._replace(every=10))
 
 
+@pytest.mark.ledger("C-BLUR")
+def test_blur_takes_other_z_of_the_finished_gans_for_each_seed(tmp_path, capsys, undrawn):
+    small = {"epochs": 1, "hidden": 8, "latent": 3, "channels": 2, "passes": 1, "seeds": 2, "images": 40}
+    blur.main(blur.Config(out=tmp_path, **small))
+    rows = re.findall(r"^(D?C?GAN) +N\(0, I\) +([\d.]+) ± ([\d.]+) +(\d+)%", capsys.readouterr().out, re.MULTILINE)
+    assert [name for name, *_ in rows] == ["GAN", "DCGAN"]
+    for _, sharp, half, share in rows:
+        assert float(half) > 0
+        assert float(sharp) > 0.2  # real digits have 0.18: no GAN blurs
+        assert int(share) > 100
+
+
 @pytest.mark.ledger("C-MODE")
 def test_mode_collapse_counts_and_says_how(tmp_path, capsys, counted_often):
     config = mode_collapse.Config(out=tmp_path, card="short", unroll=(0, 1), latents=(1, 16), seeds=2, steps=10)

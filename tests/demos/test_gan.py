@@ -228,10 +228,11 @@ def test_the_first_gans_average_counts_each_step_by_its_number(few_images, tmp_p
         update(average)
 
     monkeypatch.setattr(optim.ExponentialMovingAverage, "update", recorded)
-    small = {"out": tmp_path, "hidden": 6, "units": 2, "samples": 20, "batch_size": 30, "every": 9}
+    small = {"out": tmp_path, "hidden": 6, "units": 2, "samples": 20, "batch_size": 30, "every": 9, "lr": 30.0}
     for epochs, resume in ((2, False), (4, True)):
         run = first_gan.learn(first_gan.Config(epochs=epochs, resume=resume, **small), few_images)
     assert len(seen) == run.step == 16
     share = np.arange(1, 17) / np.arange(1, 17).sum()
     for values, p in zip(zip(*seen), run.model.average.parameters()):
         np.testing.assert_allclose(p.data, np.tensordot(share, values, 1), rtol=1e-4, atol=1e-6)
+        assert np.abs(p.data - np.mean(values, 0)).max() > 1e-4  # where all count the same
