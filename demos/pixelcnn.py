@@ -48,6 +48,7 @@ class Config(Options):
     bits: Annotated[Literal["static", "dynamic"], "drawn once, or the training images drawn anew"] = "static"
     levels: Annotated[int, "2 for bits; more for grey digits, whose pixels have so many levels, such as 16 or 256"] = 2
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
+    dropout: Annotated[float, "drop so much of what goes into the last layer of a PixelCNN's block (Eq. 6.15)"] = 0.0
     start: Annotated[Path | None, "weights that --export wrote: to train on from, to show, or to evaluate"] = None
     grow: Annotated[int, "blocks or LSTM layers to add to those of --start, which at first change nothing"] = 0
     widen: Annotated[int, "channels to add to each layer of the PixelCNN of --start, in the same way"] = 0
@@ -69,7 +70,12 @@ def make(config: Config) -> Any:
         )
     if config.model == "pixelcnn":
         return PixelCNN(
-            levels=config.levels, channels=config.channels, blocks=config.blocks, kernel=config.kernel, rng=rng
+            levels=config.levels,
+            channels=config.channels,
+            blocks=config.blocks,
+            kernel=config.kernel,
+            dropout=config.dropout,
+            rng=rng,
         )
     return PixelRNN(levels=config.levels, kind=config.model, hidden=config.channels // 2, layers=config.blocks, rng=rng)
 
@@ -140,7 +146,7 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
 
 RECIPE = (
     "model", "epochs", "batch_size", "optimizer", "lr", "channels", "blocks", "kernel", "bits", "levels", "classes",
-    "seed",
+    "dropout", "seed",
 )  # fmt: skip
 
 
@@ -251,6 +257,8 @@ def main(config: Config) -> None:
         sys.exit(
             "demos.pixelcnn: --grow and --widen are for a training that goes on; say --start and weights to begin from"
         )
+    if config.dropout and config.model != "pixelcnn":
+        sys.exit(f"demos.pixelcnn: --dropout is for the PixelCNN, not for --model {config.model}")
     if config.evaluate:
         model, _ = pretrained(config)
         which = "of these weights" if config.start else "of the weights that come with the demo"

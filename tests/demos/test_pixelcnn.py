@@ -216,6 +216,24 @@ def test_a_training_goes_on_with_more_blocks_and_channels(tmp_path, capsys):
     assert (facts["recipe"]["channels"], facts["recipe"]["blocks"]) == (model.channels, len(model.blocks))
 
 
+def test_a_training_with_dropout_says_so(tmp_path):
+    """In its file; and from the same weights it learns other ones than a training without."""
+    first = tmp_path / "first.npz"
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "a", export=first, **SMALL))
+    learned = {}
+    for dropout in (0.0, 0.5):
+        there = tmp_path / f"{dropout}.npz"
+        config = pixelcnn.Config(out=tmp_path / "b", export=there, start=first, epochs=1, dropout=dropout)
+        pixelcnn.main(config)
+        model, facts = pixelcnn.pretrained(pixelcnn.Config(start=there))
+        assert facts["recipe"]["dropout"] == dropout
+        assert facts["start"]["recipe"]["dropout"] == 0
+        learned[dropout] = model.hidden.weight.numpy()
+    assert np.abs(learned[0.0] - learned[0.5]).max() > 1e-4
+    with pytest.raises(SystemExit, match="--dropout is for the PixelCNN, not for --model gated"):
+        pixelcnn.main(pixelcnn.Config(out=tmp_path / "c", model="gated", dropout=0.1))
+
+
 @pytest.mark.parametrize("model", ["pixelcnn", "diagonal"])
 def test_the_weights_that_come_with_the_demo_know_digits(model):
     config = pixelcnn.Config(model=model)

@@ -253,3 +253,21 @@ def test_the_channels_that_were_there_stay_as_they_are(shape, rng):
     model.last.weight.data[-1, -1] = 1  # the last output is of the last colour, and may hear every channel
     model.hidden.bias.data[-1] += 9
     assert np.abs(features()["last"] - before["last"]).max() > 1
+
+
+@pytest.mark.equation("6.15")
+def test_dropout_in_the_block(rng):
+    """By hand, in NumPy: block after block, its mask from the same generator."""
+    model = randomized(PixelCNN((1, 3, 4), channels=6, blocks=2, dropout=0.25, rng=rng), rng, 0.3)
+    x = (rng.random((3, 1, 3, 4)) < 0.5).astype(float)
+    with sg.no_grad():
+        found = model.loss(x, np.random.default_rng(9))[0].numpy()
+    masks = np.random.default_rng(9)
+    h = convolved(model.first, x)
+    for block in model.blocks:
+        f = convolved(block.context, np.maximum(convolved(block.narrow, np.maximum(h, 0)), 0))
+        m = masks.random(f.shape) >= 0.25
+        h = h + convolved(block.widen, m * np.maximum(f, 0) / 0.75)
+    h = convolved(model.hidden, np.maximum(h, 0))
+    p = scipy.special.expit(convolved(model.last, np.maximum(h, 0)))
+    assert found == pytest.approx(-np.log(np.where(x == 1, p, 1 - p)).sum((1, 2, 3)).mean(), rel=1e-12)

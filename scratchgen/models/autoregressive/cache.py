@@ -69,9 +69,9 @@ class MaskedNetwork(Autoregressive):
         """How many parameters take part: all but the masked weights."""
         return count_live(self)
 
-    def logits(self, x: Any, condition: Any = None) -> Any:
+    def logits(self, x: Any, condition: Any = None, run: Run = on_images) -> Any:
         self.check_condition(len(x), condition)
-        outputs = self.along_row(x, self.from_above(x, condition, on_images), on_images)
+        outputs = self.along_row(x, self.from_above(x, condition, run), run)
         return outputs if self.levels == 2 else outputs.reshape((len(x), self.levels, *self.shape))
 
     def scan(self, n: int, condition: Any = None) -> Generator[Any, Any, None]:

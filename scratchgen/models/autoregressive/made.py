@@ -116,9 +116,9 @@ class Mixture(Autoregressive):
             "Mixture: the conditionals of a mixture of orders are not those of any one order; ask one of .members"
         )
 
-    def log_prob(self, x: Any, condition: Any = None) -> Tensor:
+    def log_prob(self, x: Any, condition: Any = None, **how: Any) -> Tensor:
         """ln p(x) = ln Σₖ pₖ(x) − ln K, nats (N,).  Eq. 3.17 (derivations/03-conditionals.md#eq-3-17)"""
-        each = F.stack([member.log_prob(x, condition) for member in self.members])
+        each = F.stack([member.log_prob(x, condition, **how) for member in self.members])
         return F.logsumexp(each, 0) - math.log(len(self.members))
 
     def loss(self, x: Any, *condition_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:

@@ -60,15 +60,15 @@ class Autoregressive(nn.Module):
         """
         raise NotImplementedError
 
-    def log_prob(self, x: Any, condition: Any = None) -> Tensor:
-        """ln p(x) in nats, exact: (N,) for levels x (N, *shape), an array of whole numbers.
+    def log_prob(self, x: Any, condition: Any = None, **how: Any) -> Tensor:
+        """ln p(x) in nats, exact: (N,) for levels x (N, *shape), an array of whole numbers. `how` is for `logits`.
 
         Eq. 1.1 (derivations/01-likelihood.md#eq-1-1). Raises `ValueError` for images of another size, and for what is
         no level: a pixel that is not known is for `complete`.
         """
         x = x.data if isinstance(x, Tensor) else x
         self.check(x, condition)
-        logits = self.logits(self.scaled(x), condition)
+        logits = self.logits(self.scaled(x), condition, **how)
         if self.levels == 2:
             each = -F.binary_cross_entropy_with_logits(logits, x.astype(logits.dtype), "none")
         else:
@@ -77,8 +77,12 @@ class Autoregressive(nn.Module):
 
     def loss(self, x: Any, *condition_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
         """The mean of −ln p(x) over a batch, and what is to be shown: nats per image, bits per element. Called as
-        `loss(x, rng)` or `loss(x, condition, rng)`; `rng` is unused."""
-        nats = -self.log_prob(x, *condition_and_rng[:-1]).mean()
+        `loss(x, rng)` or `loss(x, condition, rng)`; here `rng` is unused."""
+        return self.as_loss(self.log_prob(x, *condition_and_rng[:-1]))
+
+    def as_loss(self, log_prob: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        """What `loss` returns, of ln p(x) (N,)."""
+        nats = -log_prob.mean()
         return nats, {"NLL": nats.data, "bits/dim": nats.data * (1 / (math.log(2) * self.size))}
 
     # --------------------------------------------------------------------------------------- one after the other

@@ -47,7 +47,10 @@ class PixelCNN(MaskedNetwork):
     binary: 53,569 parameters, of which 37,409 are not masked. A `kernel` of 7 in 5 blocks reaches as far as 3 in 15,
     with about as many weights, and its blind spot is smaller: Eqs. 5.3 and 5.4.
 
-    Raises `ValueError` where half of the channels are fewer than the colours, and for other kernels than 3, 5 and 7.
+    `dropout` is the probability to drop, in training, what goes into the last layer of a block: Eq. 6.15.
+
+    Raises `ValueError` where half of the channels are fewer than the colours, for other kernels than 3, 5 and 7, and
+    for a dropout outside [0, 1).
     """
 
     def __init__(
@@ -59,19 +62,22 @@ class PixelCNN(MaskedNetwork):
         rng: Any = None,
         dtype: Any = np.float32,
         kernel: int = 3,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__(shape, levels)
         colours = shape[0]
-        self.channels, self.kernel = channels, kernel
+        self.channels, self.kernel, self.dropout = channels, kernel, dropout
         if channels // 2 < colours:
             raise ValueError(
                 f"PixelCNN: expected at least two channels for each of {colours} colours, got {channels} in all"
             )
         if kernel not in (3, 5, 7):  # the first layer's is 7, and Eq. 5.3 wants none larger
             raise ValueError(f"PixelCNN: expected blocks with a kernel of 3, 5 or 7, got {kernel}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"PixelCNN: expected a dropout in [0, 1), got {dropout}")
         masked = functools.partial(nn.MaskedConv2d, colours=colours, rng=rng, dtype=dtype)
         self.first = masked("A", colours, channels, 7)
-        self.blocks = nn.ModuleList(
+        self.blocks: Any = nn.ModuleList(
             [ResidualBlock(channels, blocks, kernel, colours, rng, dtype) for _ in range(blocks)]
         )
         self.hidden = masked("B", channels, channels, 1)
@@ -99,6 +105,18 @@ class PixelCNN(MaskedNetwork):
             block.widen.weight.data[...] = 0
         self.channels, self.first, self.blocks = larger.channels, larger.first, larger.blocks
         self.hidden, self.last = larger.hidden, larger.last
+
+    def loss(self, x: Any, *rng: Any) -> tuple[Any, dict[str, Any]]:
+        """As `Autoregressive.loss`. In training with `dropout` some of what goes into the last layer of each block is
+        dropped; `rng` draws what, image by image.  Eq. 6.15 (derivations/06-gated-pixelcnn.md#eq-6-15)"""
+        if not (self.training and self.dropout):
+            return super().loss(x, *rng)
+        thinned = {block.widen for block in self.blocks}
+
+        def run(layer: nn.Module, h: Any) -> Any:
+            return layer(F.dropout(h, self.dropout, *rng) if layer in thinned else h)
+
+        return self.as_loss(self.log_prob(x, run=run))
 
     def along_row(self, x: Any, above: list[Any], run: Run) -> Any:
         h = run(self.first, x)

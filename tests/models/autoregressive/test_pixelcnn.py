@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scratchgen as sg
-from scratchgen import backend, optim
+from scratchgen import backend, optim, training
 from scratchgen import functional as F
 from scratchgen.evaluation import cone, receptive_field
 from scratchgen.models.autoregressive import PixelCNN
@@ -255,3 +255,103 @@ def test_it_does_not_shrink(rng):
         with pytest.raises(ValueError, match=r"PixelCNN.grow: expected 0 or more, got .* to add"):
             model.grow(**less)
     assert (model.channels, len(model.blocks)) == (4, 1)
+
+
+class TestDropout:
+    """Eq. 6.15: in training, and nowhere else."""
+
+    @staticmethod
+    def dropping(shape=(1, 3, 3), p=0.4, levels=2):
+        rng = np.random.default_rng(3)
+        return randomized(PixelCNN(shape, levels, channels=8, blocks=2, dropout=p, rng=rng), rng, 0.3)
+
+    @pytest.mark.equation("6.15")
+    @pytest.mark.parametrize(("shape", "levels"), [((1, 3, 3), 2), ((1, 1, 3), 4), ((3, 1, 2), 2)])
+    def test_for_every_mask_there_is_a_distribution(self, shape, levels):
+        """All images, each in a minibatch of its own, with the same mask: a sum that is 1 and other numbers."""
+        model = self.dropping(shape, levels=levels)
+        images = np.array(list(itertools.product(range(levels), repeat=math.prod(shape)))).reshape(-1, 1, *shape)
+        for seed in range(3):
+            with sg.no_grad():
+                nats = [float(model.loss(x, np.random.default_rng(seed))[0].data) for x in images]
+            assert np.exp(-np.array(nats)).sum() == pytest.approx(1, abs=1e-10)
+            whole = -model.log_prob(images[:, 0]).numpy()
+            assert np.abs(nats - whole).max() > 0.05
+
+    def test_what_is_told_of_a_model_is_told_of_all_of_it(self):
+        """Also while it is in training mode; and the loss of validation drops nothing."""
+        model, rng = self.dropping(), np.random.default_rng(0)
+        twin = PixelCNN((1, 3, 3), channels=8, blocks=2, rng=rng, dtype=np.float64)
+        twin.load_state_dict(model.state_dict())
+        x = (rng.random((5, 1, 3, 3)) < 0.5).astype(float)
+        known = np.tri(3, dtype=bool)[None]
+        assert model.training
+        for say in (
+            lambda m: m.log_prob(x).numpy(),
+            lambda m: m.sample(4, np.random.default_rng(1)),
+            lambda m: m.complete(x, known, np.random.default_rng(1)),
+            lambda m: m.eval().loss(x, np.random.default_rng(1))[0].numpy(),
+        ):
+            np.testing.assert_array_equal(say(model), say(twin))
+
+    @pytest.mark.equation("6.15")
+    def test_the_mean_over_masks_of_one_block_is_the_block(self):
+        """−ln p is linear in the mask where one block is all there is, the ReLUs behind it are open, and the logits are
+        so large that the loss of an empty pixel is its logit."""
+        rng = np.random.default_rng(2)
+        model = randomized(PixelCNN((1, 3, 3), channels=8, blocks=1, dropout=0.3, rng=rng), rng, 0.1)
+        for layer in (model.blocks[0].widen, model.hidden, model.last):
+            layer.bias.data += 100
+        x = np.zeros((1, 1, 3, 3))
+        with sg.no_grad():
+            drawn = np.array([float(model.loss(x, rng)[0].data) for _ in range(2000)])
+        error = drawn.std() / math.sqrt(len(drawn))
+        assert error > 1e-3
+        assert abs(drawn.mean() + float(model.log_prob(x).data[0])) < 4 * error
+
+    @pytest.mark.equation("6.15")
+    def test_gradient_with_the_mask_held(self):
+        model = self.dropping()
+        x = np.random.default_rng(1).random((3, 1, 3, 3)) < 0.5
+        weights = [model.blocks[0].narrow.weight, model.blocks[1].widen.weight, model.blocks[0].context.bias]
+
+        def loss(*values):
+            for weight, value in zip(weights, values):
+                weight.data[...] = value
+            return float(model.loss(x, np.random.default_rng(5))[0].data)
+
+        model.loss(x, np.random.default_rng(5))[0].backward()
+        at = [weight.numpy().copy() for weight in weights]
+        way = [np.random.default_rng(8).standard_normal(a.shape) for a in at]
+        slope = (loss(*(a + 1e-6 * w for a, w in zip(at, way))) - loss(*(a - 1e-6 * w for a, w in zip(at, way)))) / 2e-6
+        assert sum((w * p.grad.numpy()).sum() for w, p in zip(way, weights)) == pytest.approx(slope, rel=1e-6)
+
+    def test_any_number_of_workers_drops_the_same(self):
+        """The mask is drawn with the generator that `loss` is given, an image at a time."""
+        x = (np.random.default_rng(1).random((8, 1, 3, 3)) < 0.5).astype(np.float32)
+        results = []
+        for workers in (1, 2, 3):
+            model = self.dropping()
+            run = training.Run(model, optim.SGD(model.parameters(), lr=0.1), np.random.default_rng(4))
+            training.train(run, model.loss, [x], epochs=2, batch_size=4, workers=workers)
+            results.append([parameter.numpy() for parameter in model.parameters()])
+        for result in results[1:]:
+            for a, b in zip(results[0], result):
+                np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+        still = self.dropping(p=0.0)
+        run = training.Run(still, optim.SGD(still.parameters(), lr=0.1), np.random.default_rng(4))
+        training.train(run, still.loss, [x], epochs=2, batch_size=4)
+        assert any(np.abs(a - p.numpy()).max() > 1e-3 for a, p in zip(results[0], still.parameters()))
+
+    def test_it_stays_when_the_model_grows(self):
+        model = self.dropping()
+        model.grow(1, 2, np.random.default_rng(0))
+        x = np.zeros((1, 1, 3, 3))
+        nats = {float(model.loss(x, np.random.default_rng(seed))[0].data) for seed in range(5)}
+        assert model.dropout == 0.4
+        assert len(nats) == 5
+
+    @pytest.mark.parametrize("p", [-0.1, 1, 1.5, math.nan])
+    def test_a_probability_that_is_none(self, p):
+        with pytest.raises(ValueError, match=rf"PixelCNN: expected a dropout in \[0, 1\), got {p}"):
+            PixelCNN(dropout=p)
