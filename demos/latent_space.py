@@ -2,7 +2,8 @@
 
 python -m demos.latent_space
 
-C-DIM: VAEs with 2, 5, 10 and 20 latent dimensions (잠재 차원) side by side. C-MANI: the plane of the first, and which
+C-DIM: VAEs with 2, 5, 10 and 20 latent dimensions (잠재 차원) side by side, and how far their samples are from real
+digits. C-MANI: the plane of the first, and which
 digit lies where in it. Then two walks in 20 dimensions: from one digit to another, and along a direction that stands
 for an attribute.
 """
@@ -10,7 +11,7 @@ for an attribute.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -21,15 +22,17 @@ from scipy.special import ndtri
 from scratchgen import backend, no_grad, optim, plotting, training
 from scratchgen.data import binarize
 from scratchgen.evaluation import slant
+from scratchgen.models.classifier import MLPClassifier
 from scratchgen.models.latent import VAE
 from scratchgen.models.latent.terms import active_units
 
+from . import autoencoder
 from .options import Images, Options, interval, load_images, start, tell, to
 from .vae import begin_at_the_mean, loss_of
 
 DIMENSIONS = (2, 5, 10, 20)  # as in the lecture, from figure 5 of Kingma and Welling 2013
 DRAWS = 10  # of z per test image
-SHOWN = 1000  # test digits at most
+SHOWN = 1000  # test digits at most, and as many samples
 SIDE = 20  # of the grid in the plane
 NEIGHBOURS = 10  # that vote for a class
 PAIRS = 500  # of digits, between which one walks
@@ -98,7 +101,23 @@ class Codes:
 
 
 # --------------------------------------------------------------------------------------- C-DIM: how many dimensions
-COLUMNS = ("ELBO", "reconstruction", "KL", "KL per dimension", "active units")
+UNITS = {"ELBO": "nats", "reconstruction": "nats", "KL": "nats", "KL per dimension": "nats", "clear": "%"}
+COLUMNS = ("ELBO", "reconstruction", "KL", "KL per dimension", "active units", "Fréchet distance", "clear")
+
+
+def learn_to_judge(config: Config, images: Images) -> autoencoder.Judge:
+    """A classifier in whose features samples are compared with real digits."""
+    classifier = autoencoder.learn(
+        replace(config, lr=autoencoder.Config.lr), images, "classifier", lambda rng: MLPClassifier(784, 100, rng=rng)
+    )
+    return autoencoder.Judge(classifier.model, images.train[0], config.device)
+
+
+def sampled(model: VAE, judge: autoencoder.Judge, seed: int) -> dict[str, float]:
+    """Squared Fréchet distance of samples from the real training digits; and how many, in %, the judge is sure to be
+    able to read. They are the means of p(x|z), as they are drawn."""
+    x = backend.to_host(model.sample(SHOWN, np.random.default_rng(seed), mean=True))
+    return {"Fréchet distance": judge.distance(x), "clear": 100 * float((judge.reads(x)[1] > 0.9).mean())}
 
 
 def measure(model: VAE, x: Any, seed: int) -> dict[str, float]:
@@ -267,32 +286,44 @@ def main(config: Config) -> None:
     images = load_images(config)
     bits = binarize(images.test[0], "static")
     (x,) = to(config.device, bits)
+    judge = learn_to_judge(config, images)
     models, rows = {}, {}
     for latent in DIMENSIONS:
         trained = [learn(config, images, latent, seed) for seed in range(config.seed, config.seed + config.seeds)]
-        measured = [measure(model, x, config.seed) for model in trained]
+        measured = [measure(model, x, config.seed) | sampled(model, judge, config.seed) for model in trained]
         models[latent] = trained[0]
         rows[latent] = {name: [numbers[name] for numbers in measured] for name in COLUMNS}
     tell_dimensions(rows, config.seeds)
+    real, sure = judge.distance(images.test[0][:SHOWN]), 100 * (judge.reads(images.test[0])[1] > 0.9).mean()
+    print(
+        f"  Fréchet distance: squared, of {SHOWN:,} samples of the prior from training digits; of real test digits "
+        f"{real:.2f}.\n  Clear: the share that a classifier reads with a probability above 0.9, in %; of real "
+        f"test digits {sure:.1f}."
+    )
 
     rng = np.random.default_rng(config.seed)
     chosen = rng.permutation(len(bits))[:SHOWN]
     test = (images.test[0][chosen], bits[chosen], images.test[1][chosen])
     plane, many = (Codes(models[latent], config.device) for latent in (DIMENSIONS[0], DIMENSIONS[-1]))
-    folder, title = config.folder(), f"784–{config.hidden}–d–{config.hidden}–784, seed {config.seed}"
+    folder, sizes = config.folder(), f"784–{config.hidden}–d–{config.hidden}–784"
+    title = f"{sizes}, seed {config.seed}"
     samples = {
         f"{d} dimensions, ELBO {rows[d]['ELBO'][0]:.1f}": backend.to_host(model.sample(64, rng, mean=True))
         for d, model in models.items()
     }
     dots = {
-        f"{name}{'' if name == 'active units' else ' (nats)'}": {f"{d}": row[name] for d, row in rows.items()}
+        f"{name} ({UNITS[name]})" if name in UNITS else name: {f"{d}": row[name] for d, row in rows.items()}
         for name in COLUMNS
+        if name not in ("reconstruction", "KL")
     }
     pictures = [
         plotting.save(
             plotting.comparison(samples, 8, f"means of p(x|z), z from the prior: {title}"), folder / "samples.png"
         ),
-        plotting.save(plotting.dots(dots, f"by the number of latent dimensions: {title}"), folder / "dimensions.png"),
+        plotting.save(
+            plotting.dots(dots, f"by the number of latent dimensions: {sizes}, {config.seeds} seeds"),
+            folder / "dimensions.png",
+        ),
         tell_plane(plane, test[1], test[2], config),
         tell_walks(many, images, test, config),
         tell_arithmetic(many, images, test, config),

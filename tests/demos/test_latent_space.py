@@ -88,6 +88,25 @@ def test_the_measured_terms_add_up(rng):
     assert latent_space.measure(model, x, 0)["active units"] == 2
 
 
+def test_samples_are_judged_as_they_are_drawn(rng):
+    """By their means, not by bits. In place of the judge: how far the mean of what it is shown is from an image."""
+    model = VAE(20, 6, 4, rng=rng)
+    model.decoder.output.weight.data[...] = 0
+    model.decoder.output.bias.data[...] = 1.0
+    p = 1 / (1 + np.exp(-1))
+
+    class Judge:
+        def distance(self, x):
+            return float(((x.mean(0, dtype=float) - 0.5) ** 2).sum())
+
+        def reads(self, x):
+            return np.zeros(len(x)), np.linspace(0, 1, len(x))
+
+    told = latent_space.sampled(model, Judge(), 0)
+    assert told["Fréchet distance"] == pytest.approx(20 * (p - 0.5) ** 2, rel=1e-5)
+    assert told["clear"] == pytest.approx(10)
+
+
 def test_the_strong_decoder_is_a_distribution_over_images(rng):
     """Σ p(x|z) over all images is 1, with what earlier pixels say of later ones; and it says something."""
     model = collapse.StrongVAE(5, 4, 2, rng=rng).astype(np.float64)
