@@ -134,6 +134,7 @@ def main(config: Config) -> None:
     gains: dict[str, float] = {}
     errors: dict[str, float] = {}
     for (kind, order), difference in differences.items():
+        print(f"  {kind} {order} − raster, paired by seed: {difference[0]:+.2f} ± {difference[1]:.2f}")
         name = f"{kind}, {order}: {interval(test[kind, order])[0]:.2f}"
         gains[name], errors[name] = difference
     rasters = ", ".join(f"{kind} {interval(test[kind, 'raster'])[0]:.2f}" for kind in ("MADE", "NADE"))

@@ -297,10 +297,12 @@ def tell_number(model: Any, bits: Bits, config: Config, which: str) -> None:
     a_bit = model.size * math.log(2)  # a pixel, in nats per image
     without = a_bit * math.log2(model.levels)
     print(
-        f"test NLL {mean:.2f} ± {error:.2f} nats per image ({mean / a_bit:.3f} bits per pixel) {which}\n"
+        f"test NLL {mean:.2f} ± {error:.2f} nats per image ({mean / a_bit:.3f} bits per pixel) {which}".rstrip() + "\n"
         f"  Exact: mean ± standard error over {len(bits.test):,} images of {bits.name}.\n"
         f"  {model.live_parameters:,} parameters that are not masked. Without a model: {without:.2f} nats."
     )
+    if config.bits == "static" and config.levels == 2 and not bits.complete:
+        print("  These are not the published bits; with --data they are, where the folder holds binarized MNIST.")
 
 
 if __name__ == "__main__":

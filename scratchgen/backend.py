@@ -170,18 +170,25 @@ def keep_memory() -> None:
     mallopt(trim_threshold, 2**31 - 1)
 
 
+def generator(rng: Any) -> Any:
+    """`rng` itself. Raises `TypeError` for what is no random generator, such as a seed."""
+    if not hasattr(rng, "standard_normal"):
+        raise TypeError(f"rng: expected a random generator, np.random.default_rng({rng!r}) for example, got {rng!r}")
+    return rng
+
+
 def normal(rng: Any, shape: Sequence[int], like: Array) -> Array:
     """Standard normal numbers from `rng`, with the dtype and on the device of `like`.
 
     A NumPy generator draws on the host, so that one seed gives the same numbers on every device; a generator of the
     array's own library (`cupy.random.default_rng`) draws in place.
     """
-    return _beside(rng.standard_normal(tuple(shape), dtype=like.dtype), like)
+    return _beside(generator(rng).standard_normal(tuple(shape), dtype=like.dtype), like)
 
 
 def uniform(rng: Any, shape: Sequence[int], like: Array) -> Array:
     """Numbers uniform on [0, 1) from `rng`, with the dtype and on the device of `like` (see `normal`)."""
-    return _beside(rng.random(tuple(shape), dtype=like.dtype), like)
+    return _beside(generator(rng).random(tuple(shape), dtype=like.dtype), like)
 
 
 def _beside(x: Array, like: Array) -> Array:

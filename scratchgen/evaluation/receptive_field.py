@@ -56,7 +56,11 @@ def window(size: tuple[int, int], position: tuple[int, int], first: int, kernel:
 
     (m = 0 and −(r₀ + rL) ≤ d ≤ −1) or (1 ≤ m ≤ r₀ + rL and |d| ≤ r₀ + rL).  Eq. 5.7
     (derivations/05-blind-spot.md#eq-5-7)
+
+    Raises `ValueError` for `layers` < 1: without any the stacks are not linked.
     """
+    if layers < 1:
+        raise ValueError(f"window: expected at least one layer, which links the two stacks, got layers={layers}")
     above, right, _, _, reach = _offsets("window", size, position, first, kernel, layers)
     before = (above > 0) | ((above == 0) & (right < 0))
     return before & (above <= reach) & (abs(right) <= reach)

@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
+
 __all__ = ["glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "manual_seed", "orthogonal"]
 
 Initializer = Callable[[Sequence[int], Any, Any], np.ndarray]
@@ -41,11 +43,7 @@ def manual_seed(seed: int) -> None:
 
 def generator(rng: Any) -> Any:
     """`rng`, or the default generator in its place. Raises `TypeError` for what is no generator, such as a seed."""
-    if rng is None:
-        return _default_rng
-    if not hasattr(rng, "standard_normal"):
-        raise TypeError(f"rng: expected a random generator, np.random.default_rng({rng!r}) for example, got {rng!r}")
-    return rng
+    return _default_rng if rng is None else backend.generator(rng)
 
 
 def glorot_uniform(shape: Sequence[int], rng: Any, dtype: Any = np.float32) -> np.ndarray:

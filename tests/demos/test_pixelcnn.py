@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demos import options, pixelcnn, weights
-from scratchgen import optim, plotting, training
+from scratchgen import no_grad, optim, plotting, training
 
 SMALL = {"epochs": 1, "blocks": 1, "channels": 4}
 
@@ -242,6 +242,21 @@ def test_the_weights_that_come_with_the_demo_know_digits(model):
     mean, error = pixelcnn.measure(model, bits.test[:60])
     assert mean < facts["validation NLL"] + 3 * error
     assert mean < 100  # of bits of other digits than it has learned from; independent pixels have 206
+
+
+@pytest.mark.ledger("C-CAUSAL")
+@pytest.mark.parametrize("model", ["pixelcnn", "diagonal"])
+def test_the_weights_that_come_with_the_demo_do_not_see_what_is_to_come(model):
+    """Each of 784 pixels of a digit changed in turn: no logit up to its own moves, and the next one does."""
+    config = pixelcnn.Config(model=model)
+    model = pixelcnn.pretrained(config)[0].astype(np.float64)
+    digit = options.load_bits(config, "static").test[3]
+    x = np.repeat(digit.reshape(1, 784), 785, 0).astype(float)
+    x[range(784), range(784)] = 1 - x[range(784), range(784)]
+    with no_grad():
+        logits = np.concatenate([model.logits(part).numpy() for part in np.split(x.reshape(-1, 1, 28, 28), 5)])
+    moved = np.abs(logits.reshape(785, 784)[:-1] - logits.reshape(785, 784)[-1])
+    assert moved[np.tri(784, dtype=bool)].max() < 1e-9 < 0.01 < np.median(np.diag(moved[:, 1:]))
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import scratchgen as sg
 from scratchgen import functional as F
 from scratchgen.models.autoregressive import quantile
 from scratchgen.models.autoregressive.fvsbn import FVSBN
-from scratchgen.models.autoregressive.made import MADE, Mixture
+from scratchgen.models.autoregressive.made import MADE, Mixture, spread_degrees
 from scratchgen.models.autoregressive.nade import NADE, plain_logits
 
 from ..models.autoregressive.proofs import every_image, randomized
@@ -233,6 +233,84 @@ def test_every_layer_needs_every_degree(size):
         model.layers[2].degrees_in = model.layers[1].degrees
         assert not dependencies()[missing, missing - 1]
         model.layers[1].degrees = model.layers[2].degrees_in = kept
+
+
+@pytest.mark.equation("3.19")
+@pytest.mark.parametrize(("units", "size"), [(1, 5), (3, 8), (4, 5), (7, 4), (12, 9), (5, 2), (2, 1), (0, 4)])
+def test_degrees_are_spread_from_an_offset_on(units, size):
+    """All offsets in turn: one unit has each degree equally often; none is missing where there are D − 1 units, and
+    none is missing in all masks together where there are fewer."""
+
+    class Offset:
+        def __init__(self, r):
+            self.r = r
+
+        def integers(self, n):
+            assert self.r < n == size - 1
+            return self.r
+
+    spreads = [spread_degrees(units, size, Offset(r)) for r in range(max(size - 1, 1))]
+    for degrees in spreads:
+        assert len(degrees) == units
+        if units >= size - 1 > 0:
+            assert set(degrees) == set(range(1, size))
+    if units and size > 1:
+        assert np.bincount(np.concatenate(spreads), minlength=size)[1:].tolist() == [units] * (size - 1)
+
+
+@pytest.mark.equation("3.19")
+def test_an_ensemble_of_few_units_knows_every_predecessor():
+    """Each pixel's predecessor is seen by one member at least; by none of them, were the offset always the same."""
+    made = MADE((40,), (20,), rng=rng)
+    masks = [made, *(made.remasked(range(40), rng) for _ in range(60))]
+
+    def seen(member):
+        last, first = (layer.mask.astype(int) for layer in reversed(list(member.layers)))
+        return np.diag(last @ first, -1) > 0
+
+    assert not any(seen(member).all() for member in masks)
+    assert np.any([seen(member) for member in masks], 0).all()
+
+
+# -------------------------------------------------------------------------------------------- what it cannot be asked
+def drawn_when_known(model, known, values):
+    """How often `complete` draws each image, and by Eq. 3.20 the c and the c·w of each, for all images that agree."""
+    images = every_image(model.shape)
+    images = images[(images[:, known] == values[known]).all(1)]
+    p = 1 / (1 + np.exp(-model.logits(model.scaled(images)).numpy().astype(float)))
+    factors = np.where(images == 1, p, 1 - p)
+    c, w = factors[:, ~known].prod(1), factors[:, known].prod(1)
+    drawn = model.complete(np.tile(values, (20_000, 1)), known, np.random.default_rng(5))
+    counts = np.array([(drawn == image).all(1).sum() for image in images])
+    assert counts.sum() == 20_000
+    return images, counts, c, c * w
+
+
+@pytest.mark.equation("3.20")
+@pytest.mark.parametrize("known", [[1, 1, 0, 0, 0], [0, 0, 1, 0, 1], [0, 1, 0, 1, 0]])
+def test_completions_are_drawn_before_they_have_heard_of_later_pixels(known):
+    """c·w is p(unknown, known); what is drawn has the law c, which is p(unknown | known) if the known come first."""
+    model = randomized(FVSBN((5,)), np.random.default_rng(2), 2.0)
+    known, values = np.array(known, bool), np.array([1.0, 0.0, 1.0, 1.0, 1.0])
+    images, counts, c, both = drawn_when_known(model, known, values)
+    np.testing.assert_allclose(both, np.exp(model.log_prob(images).numpy()), rtol=1e-9)
+    assert c.sum() == pytest.approx(1, abs=1e-12)
+    error = np.sqrt(c * (1 - c) / counts.sum()) + 1e-9
+    assert (np.abs(counts / counts.sum() - c) < 4.5 * error).all()
+    posterior = both / both.sum()
+    if known[:2].all():
+        np.testing.assert_allclose(c, posterior, rtol=1e-9)
+    else:
+        assert np.abs(c - posterior).max() > 20 * error.max()
+
+
+@pytest.mark.equation("3.20")
+def test_two_coins_that_agree_and_the_second_is_known():
+    model = FVSBN((2,))
+    model.weight.data[1, 0], model.bias.data[:] = 60.0, [0.0, -30.0]
+    _, counts, _, both = drawn_when_known(model, np.array([False, True]), np.array([0.0, 1.0]))
+    assert counts / counts.sum() == pytest.approx([0.5, 0.5], abs=0.02)
+    assert both / both.sum() == pytest.approx([0, 1], abs=1e-9)
 
 
 # ----------------------------------------------------------------------------------------------------- mixtures

@@ -61,12 +61,12 @@ def paths_of_two_stacks(size, position, first, kernel, layers):
 
 
 @st.composite
-def networks(draw):
+def networks(draw, least=0):
     size = draw(st.integers(1, 11)), draw(st.integers(1, 11))
     position = draw(st.integers(0, size[0] - 1)), draw(st.integers(0, size[1] - 1))
     first = draw(st.sampled_from([3, 5, 7]))
     kernel = draw(st.sampled_from([k for k in (3, 5, 7) if k <= first]))
-    return size, position, first, kernel, draw(st.integers(0, 6))
+    return size, position, first, kernel, draw(st.integers(least, 6))
 
 
 @given(networks())
@@ -75,7 +75,7 @@ def test_the_cone_is_what_all_paths_reach(network):
     np.testing.assert_array_equal(cone(*network), paths_of_masked(*network))
 
 
-@given(networks())
+@given(networks(least=1))
 @pytest.mark.equation("5.7")
 def test_the_window_is_what_all_paths_reach(network):
     np.testing.assert_array_equal(window(*network), paths_of_two_stacks(*network))
@@ -93,6 +93,18 @@ def test_the_counts_of_the_ledger(position):
     assert context - cone((28, 28), position, 3, 3).sum() == blind == (27 - j - 1) * (27 - j) // 2
     assert paths_of_two_stacks((28, 28), position, 3, 3, 29).sum() == context
     assert window((28, 28), position, 3, 3).sum() == context
+
+
+@pytest.mark.equation("5.7")
+def test_stacks_that_no_layer_links_are_no_window():
+    """Eq. 5.7 is for one layer and more. Without any only what stands to the left is seen."""
+    with pytest.raises(
+        ValueError, match="window: expected at least one layer, which links the two stacks, got layers=0"
+    ):
+        window((5, 5), (3, 2), 7, 3, 0)
+    rng = np.random.default_rng(0)
+    seen = receptive_field(randomized(GatedPixelCNN((1, 5, 5), channels=4, layers=0, rng=rng), rng), (0, 3, 2), rng)[0]
+    assert np.argwhere(seen).tolist() == [[3, 0], [3, 1]]
 
 
 def context(size, position):

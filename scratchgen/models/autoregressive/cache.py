@@ -70,7 +70,7 @@ class MaskedNetwork(Autoregressive):
         return count_live(self)
 
     def logits(self, x: Any, condition: Any = None, run: Run = on_images) -> Any:
-        self.check_condition(len(x), condition)
+        self.check_input(x, condition)
         outputs = self.along_row(x, self.from_above(x, condition, run), run)
         return outputs if self.levels == 2 else outputs.reshape((len(x), self.levels, *self.shape))
 

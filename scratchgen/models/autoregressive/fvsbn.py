@@ -31,6 +31,7 @@ class FVSBN(Ordered):
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         """All D regressions at once: b + W x, with W strictly lower triangular in the model's order."""
+        self.check_input(x, condition)
         earlier = self.rank[:, None] > self.rank
         flat = F.reshape(x, (len(x), len(self.rank)))
         return F.reshape(F.linear(flat, self.weight * earlier, self.bias), x.shape)
@@ -40,6 +41,7 @@ class FVSBN(Ordered):
 
         What is not known yet is still 0, so it does not matter which weights it meets.
         """
+        self.check_condition(n, condition)
         x = np.zeros_like(self.like, shape=(n, len(self.rank)))
         for i in self.order:
             levels = yield x @ self.weight.data[i] + self.bias.data[i]

@@ -60,12 +60,13 @@ class MADE(Ordered):
         super().__init__(shape, order)
         self.hidden = tuple(hidden)
         rng = generator(rng)
-        spread = [rng.permutation(spread_degrees(units, len(self.rank))) for units in self.hidden]
+        spread = [rng.permutation(spread_degrees(units, len(self.rank), rng)) for units in self.hidden]
         # A pixel knows of itself: it is number rank + 1. Its conditional may know of the pixels before it only.
         degrees = [self.rank + 1, *spread, self.rank]
         self.layers: Any = nn.ModuleList(MaskedLinear(a, b, rng) for a, b in itertools.pairwise(degrees))
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
+        self.check_input(x, condition)
         *hidden, last = self.layers
         h = F.reshape(x, (len(x), len(self.rank)))
         for layer in hidden:
@@ -81,12 +82,13 @@ class MADE(Ordered):
         return other
 
 
-def spread_degrees(units: int, size: int) -> np.ndarray:
+def spread_degrees(units: int, size: int, rng: Any) -> np.ndarray:
     """Degrees of `units` hidden units, evenly over 1 … D − 1: none is left out where there are D − 1 units or more.
 
-    Eq. 3.16 (derivations/03-conditionals.md#eq-3-16)
+    Eq. 3.19 (derivations/03-conditionals.md#eq-3-19). Where there are fewer, `rng` decides which are left out.
     """
-    return 1 + np.arange(units) * (size - 1) // max(units, 1)
+    offset = rng.integers(size - 1) if size > 1 else 0
+    return 1 + (np.arange(units) * (size - 1) + offset) // max(units, 1)
 
 
 class Mixture(Autoregressive):
@@ -118,6 +120,7 @@ class Mixture(Autoregressive):
 
     def log_prob(self, x: Any, condition: Any = None, **how: Any) -> Tensor:
         """ln p(x) = ln Σₖ pₖ(x) − ln K, nats (N,).  Eq. 3.17 (derivations/03-conditionals.md#eq-3-17)"""
+        self.check(x.data if isinstance(x, Tensor) else x, condition)
         each = F.stack([member.log_prob(x, condition, **how) for member in self.members])
         return F.logsumexp(each, 0) - math.log(len(self.members))
 
@@ -135,6 +138,7 @@ class Mixture(Autoregressive):
         All members are as likely, whatever the known elements say.
         """
         mask = self.checked_mask(x, known_mask)
+        self.check_condition(len(x), condition)
         u = backend.to_host(backend.uniform(rng, (len(x),), self.like))
         chosen = (u.astype(np.float64) * len(self.members)).astype(int)
         out = np.zeros_like(self.like, shape=(len(x), *self.shape))

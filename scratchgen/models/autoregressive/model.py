@@ -118,7 +118,10 @@ class Autoregressive(nn.Module):
 
     def sample(self, n: int, rng: Any, condition: Any = None) -> Any:
         """n new images (n, *shape): a raw array of levels, each element drawn from its conditional given those drawn
-        before (조상 샘플링). One uniform number of `rng` decides each element: see `quantile`."""
+        before (조상 샘플링). One uniform number of `rng` decides each element: see `quantile`. Raises `ValueError` for
+        an n that is no whole number, 0 or more."""
+        if not isinstance(n, (int, np.integer)) or n < 0:
+            raise ValueError(f"{type(self).__name__}.sample: expected a number of images, 0 or more, got {n!r}")
         nothing = np.zeros_like(self.like, shape=(n, *self.shape))
         return self.complete(nothing, nothing > 0, rng, condition)
 
@@ -126,8 +129,8 @@ class Autoregressive(nn.Module):
         """x (n, *shape) with the elements at which `known_mask` (shaped as x, or as one image) is False drawn anew.
 
         An element is drawn given all elements *before* it in `order`. Where known ones come later, the result is
-        therefore no draw from p(unknown | known): those still to come have no say. Raises as
-        `log_prob`, `ValueError` for a mask that is not of this kind, and `FloatingPointError` where the model's logits
+        therefore no draw from p(unknown | known): those still to come have no say. It is drawn from the c of Eq. 3.20
+        (derivations/03-conditionals.md#eq-3-20). Raises as `log_prob`, `ValueError` for a mask that is not of this kind, and `FloatingPointError` where the model's logits
         are no numbers.
         """
         mask = self.checked_mask(x, known_mask)
@@ -152,7 +155,7 @@ class Autoregressive(nn.Module):
     def check(self, x: Any, condition: Any) -> None:
         """Raises `ValueError` where x are no images of this model, or the condition is none of its classes."""
         name = type(self).__name__
-        self.check_shape(x)
+        self.check_input(x, condition)
         strange = ~((x >= 0) & (x < self.levels) & (x == np.floor(x)))  # NaN fails every comparison
         if backend.host_scalar(strange.any()):
             raise ValueError(
@@ -160,6 +163,10 @@ class Autoregressive(nn.Module):
                 f"{backend.host_scalar(strange.sum())} elements are not (scale or binarize the images first; elements "
                 "that are not known are for `complete`)"
             )
+
+    def check_input(self, x: Any, condition: Any) -> None:
+        """Raises `ValueError` where x is not shaped as images of this model, or the condition is not their classes."""
+        self.check_shape(x)
         self.check_condition(len(x), condition)
 
     def check_shape(self, x: Any) -> None:

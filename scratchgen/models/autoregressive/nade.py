@@ -43,6 +43,7 @@ class NADE(Ordered):
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         """As in `Autoregressive`, by the walk. Only where x itself wants a gradient, by the plain form."""
+        self.check_input(x, condition)
         flat = F.reshape(x, (len(x), len(self.rank)))
         if isinstance(x, Tensor) and x.requires_grad:
             a = plain_logits(flat, self.weight, self.bias, self.out_weight, self.out_bias, self.order)
@@ -57,6 +58,7 @@ class NADE(Ordered):
 
         Eq. 3.10 (derivations/03-conditionals.md#eq-3-10)
         """
+        self.check_condition(n, condition)
         u, h = _begin(self.bias.data, n)
         for i in self.order:
             levels = yield h @ self.out_weight.data[i] + self.out_bias.data[i]

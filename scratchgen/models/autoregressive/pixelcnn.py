@@ -20,10 +20,10 @@ __all__ = ["PixelCNN", "ResidualBlock"]
 
 
 class ResidualBlock(nn.Module):
-    """h + s · f(h), f = 1×1 ∘ ReLU ∘ k×k ∘ ReLU ∘ 1×1 ∘ ReLU with half the channels inside.  Eq. 6.1
+    """h + f(h), f = 1×1 ∘ ReLU ∘ k×k ∘ ReLU ∘ 1×1 ∘ ReLU with half the channels inside.  Eq. 6.1
     (derivations/06-gated-pixelcnn.md#eq-6-1)
 
-    The factor s is in the first weights of the last layer, so that h does not grow with the number of blocks (Eq. 6.2).
+    The last layer's first weights are smaller the more blocks there are, so that h does not grow with them (Eq. 6.2).
     """
 
     def __init__(self, channels: int, blocks: int, kernel: int, colours: int, rng: Any, dtype: Any) -> None:

@@ -303,6 +303,7 @@ class PixelRNN(Autoregressive):
 
     def logits(self, x: Any, condition: Any = None) -> Tensor:
         """As `Autoregressive.logits`.  Eq. 7.16 (derivations/07-recurrent.md#eq-7-16)"""
+        self.check_input(x, condition)
         y = self.first(F.pad(x, ((0, 0), (0, 0), (0, 0), (0, self.spare_columns))))
         y = self.recur(F.transpose(y, (1, 2, 3, 0)), on_images)  # features first, images last
         y = self.read_out(y[:, :, : self.shape[2]], on_images)
@@ -322,6 +323,7 @@ class PixelRNN(Autoregressive):
     def scan(self, n: int, condition: Any = None) -> Generator[Any, Any, None]:
         """As `Autoregressive.scan`, with the states of all layers remembered.  Eq. 7.17
         (derivations/07-recurrent.md#eq-7-17)"""
+        self.check_condition(n, condition)
         _, height, width = self.shape
         columns = width + self.spare_columns
         first = Memory(self.first, n, columns)

@@ -168,7 +168,7 @@ def test_the_logits_of_waves_are_those_of_a_pass(name, dtype, device, rng):
 
 
 def test_classes_are_asked_for_whichever_way_is_taken(rng):
-    """Without them the numbers would be of no p(x | y); and a model that has none does not pass over them."""
+    """Without them the numbers would be of no p(x | y)."""
     ways = {
         "logits": lambda model, condition: model.logits(np.zeros((3, *model.shape)), condition),
         "scan": lambda model, condition: next(model.scan(3, condition)),
@@ -178,9 +178,6 @@ def test_classes_are_asked_for_whichever_way_is_taken(rng):
         for wrong in (None, np.array([0, 1]), np.array([0, 1, -1]), np.array([0.0, 1.0, 1.0]), [0, 1, 1]):
             with pytest.raises(ValueError, match="expected a condition of 3 integers 0 … 3, the classes"):
                 way(MODELS["Gated, classes"](rng), wrong)
-        for name in ("PixelCNN", "Gated"):
-            with pytest.raises(ValueError, match="this model has no classes, expected condition=None"):
-                way(MODELS[name](rng), np.array([0, 1, 1]))
 
 
 class LeftNeighbour(cache.MaskedNetwork):

@@ -8,7 +8,7 @@ from scratchgen.models.autoregressive import FVSBN, MADE, NADE, GatedPixelCNN, P
 from scratchgen.models.autoregressive.coder import compress, decompress, header_size
 from scratchgen.training import Workers
 
-from .proofs import randomized
+from .proofs import flips, randomized
 from .test_coder import bits
 
 
@@ -95,3 +95,62 @@ def test_several_workers_have_the_gradient_of_one(name, device, rng):
     assert max(np.abs(slope).max() for slope in found[0][1:]) > 1e-3
     for one, several in zip(*found):
         np.testing.assert_allclose(several, one, rtol=1e-9, atol=1e-13)
+
+
+@each_model
+def test_what_does_not_fit_is_refused_whichever_way_is_taken(name, rng):
+    """Images of another size have no logits, and a model that has no classes does not pass over them."""
+    model = small_models(rng)[name]
+    labels = None if model.classes is None else np.zeros(3, int)
+    *rest, width = model.shape
+    for wrong in ((3, *rest, width + 1), (3, *rest, width - 1), (3, rest[0], rest[1] + 1, width), (3, model.size)):
+        with pytest.raises(ValueError, match=rf"{type(model).__name__}: expected images \(N, "):
+            model.logits(np.zeros(wrong, np.float32), labels)
+    unasked = None if model.classes else np.array([0, 1, 1])
+    told = (
+        "expected a condition of 3 integers" if model.classes else "this model has no classes, expected condition=None"
+    )
+    for way in (
+        lambda: model.logits(np.zeros((3, *model.shape), np.float32), unasked),
+        lambda: next(model.scan(3, unasked)),
+        lambda: next(model.waves(np.zeros((3, model.size), np.float32), unasked)),
+        lambda: model.sample(3, rng, unasked),
+        lambda: model.log_prob(np.zeros((3, *model.shape)), unasked),
+    ):
+        with pytest.raises(ValueError, match=f"{type(model).__name__}: {told}"):
+            way()
+
+
+@each_model
+def test_how_many_and_by_chance_of_what(name, rng):
+    """None is a number of samples too; less is none, and a seed is no generator."""
+    model = small_models(rng)[name]
+    labels = (lambda n: None) if model.classes is None else (lambda n: np.zeros(n, int))
+    assert model.sample(0, rng, labels(0)).shape == (0, *model.shape)
+    for n in (-1, 2.0, "3", None):
+        with pytest.raises(ValueError, match=rf"{type(model).__name__}\.sample: expected a number of images, .* got"):
+            model.sample(n, rng, labels(1))
+    with pytest.raises(TypeError, match=r"rng: expected a random generator, np\.random\.default_rng\(0\) for example"):
+        model.sample(3, 0, labels(3))
+
+
+LARGE = {
+    "PixelCNN": lambda rng: PixelCNN((1, 28, 28), channels=4, blocks=2, rng=rng),
+    "PixelCNN, 7×7": lambda rng: PixelCNN((1, 28, 28), channels=4, blocks=2, kernel=7, rng=rng),
+    "GatedPixelCNN": lambda rng: GatedPixelCNN((1, 28, 28), channels=4, layers=2, rng=rng),
+    "PixelRNN, rows": lambda rng: PixelRNN((1, 28, 28), 2, "row", 2, 1, rng),
+    "PixelRNN, diagonals": lambda rng: PixelRNN((1, 28, 28), 2, "diagonal", 2, 1, rng),
+    "MADE": lambda rng: MADE((1, 28, 28), (40,), rng=rng),
+}
+
+
+@pytest.mark.ledger("C-CAUSAL")
+@pytest.mark.parametrize("name", LARGE)
+def test_digits_have_no_leak_either(name, rng):
+    """All 784 × 784: no conditional changes with its own pixel or a later one, and most (but MADE's, whose units are
+    few) with the pixel to the left of their own; for others a ReLU on the way is shut."""
+    found = flips(randomized(LARGE[name](rng), rng), rng, tries=1)
+    assert found.shape == (784, 784)
+    assert not np.triu(found).any()
+    to_the_left = [found[k, k - 1] for k in range(784) if k % 28]
+    assert np.mean(to_the_left) > (0.02 if name == "MADE" else 0.5)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import scratchgen as sg
 from scratchgen import backend, optim, training
-from scratchgen.models.autoregressive import Autoregressive, PixelCNN
+from scratchgen.models.autoregressive import Autoregressive, GatedPixelCNN, PixelCNN
 from scratchgen.models.autoregressive.fvsbn import FVSBN
 from scratchgen.models.autoregressive.made import MADE, Mixture
 from scratchgen.models.autoregressive.model import quantile
@@ -411,8 +411,15 @@ def test_what_a_mixture_cannot_do_is_said(rng):
     mixture = several_orders(2, 3, rng)
     with pytest.raises(ValueError, match=r"not those of any one order; ask one of \.members"):
         next(mixture.scan(1))
-    with pytest.raises(ValueError, match="whole numbers 0 … 1"):
+    with pytest.raises(ValueError, match="Mixture: expected whole numbers 0 … 1"):
         mixture.log_prob(np.full((1, 2, 3), 0.5, np.float32))
+    with pytest.raises(ValueError, match="Mixture: this model has no classes"):
+        mixture.sample(3, rng, np.zeros(3, int))
+    of_classes = Mixture([GatedPixelCNN((1, 2, 2), channels=2, layers=1, classes=4, rng=rng) for _ in range(2)])
+    for wrong in (np.zeros(5, int), np.zeros(2, int), [0, 1, 2], None, np.array([0, 1, 4])):
+        for way in (of_classes.sample, lambda n, rng, y: of_classes.log_prob(np.zeros((n, 1, 2, 2)), y)):
+            with pytest.raises(ValueError, match="Mixture: expected a condition of 3 integers 0 … 3, the classes"):
+                way(3, rng, wrong)
 
 
 def test_images_and_masks_that_do_not_fit_are_not_stretched(rng):
