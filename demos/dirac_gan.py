@@ -127,11 +127,19 @@ def fate(eigenvalue: complex) -> str:
 
 
 def settled(lr: float) -> float:
-    """r² at which the non-saturating Dirac-GAN neither arrives nor departs.  Eq. 20.16
+    """r² at which the non-saturating Dirac-GAN neither arrives nor departs, both players moving at once.  Eq. 20.16
     (derivations/20-minimax.md#eq-20-16)"""
     rounds = round(10 * 4 * math.pi / lr)  # ten of them: a step turns by about ½η
     path = dynamics.play(lambda s: dynamics.simultaneous(NON_SATURATING, s, lr), (1.0, 0.0), round(60 / lr**2) + rounds)
     return float((path[-rounds:] ** 2).sum(1).mean())
+
+
+def arriving(lr: float, steps: int) -> tuple[float, float]:
+    """In turns it does arrive, though slowly: Q of Eq. 20.10 after so many steps from (1, 0), and what r² then is by
+    Eq. 20.18 (derivations/20-minimax.md#eq-20-18)."""
+    step = functools.partial(dynamics.alternating, NON_SATURATING, lr=lr)
+    theta, psi = dynamics.play(step, (1.0, 0.0), steps)[-1]
+    return float(theta**2 + psi**2 + lr * NON_SATURATING.c * theta * psi), 8 / (8 + lr * steps)
 
 
 # ------------------------------------------------------------------------------------------------------------- cures
@@ -274,6 +282,9 @@ def main(config: Config) -> None:
     cycles = {lr: settled(lr) for lr in (0.05, 0.1, 0.3)}
     pairs = ", ".join(f"{r2:.4f} at η = {lr:g}" for lr, r2 in cycles.items())
     print(f"\nthe non-saturating Dirac-GAN, simultaneous, from (1, 0): r² settles near 2η: {pairs}")
+    steps = 10_000
+    pairs = ", ".join("{:.5f} ({:.5f})".format(*arriving(lr, steps)) for lr in cycles)
+    print(f"in turns it does not: after {steps:,} steps r² − ½ηθψ is {pairs}, in brackets 8/(8 + {steps:,}η)")
     show_cures(config)
     folder = config.folder()
     with plotting.style():

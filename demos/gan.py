@@ -8,7 +8,8 @@ python -m demos.gan --hidden 4 --lr 1e-3 --epochs 100
 
 S0 shows made digits at epochs 45, 180 and 450 with the losses of D and G, and asks how one is to see the best state of
 a training. Not by the losses: they say how the players compare, and not how good both are. So a classifier counts what
-is made (2s and 3s only? C-2v3), and a monitor looks at all of it: see derivations/22-metrics.md.
+is made (2s and 3s only? C-2v3), the Fréchet distance of samples from training digits says which epoch was best, and a
+monitor looks at the rest: see derivations/22-metrics.md.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ PENALTIES: dict[str, Any] = {"none": None, "R1": R1(), "gradient penalty": Gradi
 EVERY = 40  # of D's steps between two looks of the monitor
 WINDOW = 30  # looks that a diagnosis is about
 JUDGED = 200  # samples at each look
-MEASURED = 1000  # samples behind the numbers at the end, and as many test digits
+MEASURED = 1000  # samples behind each Fréchet distance and the numbers at the end, and as many test digits
 ROWS = 8  # of samples in a picture, and columns
 FRAMES = 40  # of the film, at most
 SHOWN = (0.1, 0.4, 1.0)  # of the training: S0's epochs 45, 180 and 450
@@ -98,12 +99,13 @@ def as_made(config: Config, x: np.ndarray) -> np.ndarray:
 
 
 def learn(config: Config, images: Images, judge: Judge) -> training.Run:
-    """Train; look now and then, and keep samples on the way. The looks are part of the history."""
+    """Train; look now and then, and keep samples on the way, with their Fréchet distance from training digits. Looks
+    and distances are part of the history; they draw from random generators of their own, and leave the training's."""
     gan = make(config).to(config.device)
     (x,) = to(config.device, as_made(config, images.train[0]))
     players = (optim.Adam(p.parameters(), config.lr, betas=(0.5, 0.999)) for p in (gan.discriminator, gan.generator))
     run = training.Run(gan, training.Players(*players), np.random.default_rng(config.seed))
-    run.history["looks"] = []
+    run.history |= {"looks": [], "distances": []}
     path = config.folder() / f"{config.model}.npz"
     if not config.resumes(path):
         film(config).unlink(missing_ok=True)
@@ -116,7 +118,9 @@ def learn(config: Config, images: Images, judge: Judge) -> training.Run:
 
     def keep(run: training.Run) -> None:
         if run.epoch % math.ceil(config.epochs / FRAMES) == 0 or run.epoch == config.epochs:
-            frames = frames_of(config) | {str(run.epoch): made(run.model, ROWS**2, config.seed).astype(np.float16)}
+            samples = made(run.model, MEASURED, config.seed)
+            run.history["distances"].append({"epoch": run.epoch, "d²": judge.distance(samples)})
+            frames = frames_of(config) | {str(run.epoch): samples[: ROWS**2].astype(np.float16)}
             training.save(film(config), {"samples": frames}, {}, recipe(config))
 
     training.train(
@@ -160,13 +164,13 @@ def look(run: training.Run, metrics: dict[str, Any], judge: Judge, x: Any) -> di
     """What a monitor is told after this step, as plain numbers, and how many classes there are; `x` is real data."""
     gradients = [p.grad.data for p in run.optimizer.generator.parameters]
     samples = made(run.model, JUDGED, run.step)
-    found = class_shares(judge.reads(samples)[0], 10)
+    labels, _ = judge.reads(samples)
     return {
         "step": run.step + 1,
         "metrics": {key: float(backend.host_scalar(value)) for key, value in metrics.items()},
         "gradient": math.sqrt(sum(float(backend.host_scalar(np.vdot(g, g))) for g in gradients)),
-        "shares": found.shares.tolist(),
-        "classes": found.effective,
+        "shares": np.bincount(labels, minlength=10).tolist(),
+        "classes": class_shares(labels, 10).effective,
         "spread": spread(samples, (x.reshape(len(x), -1) + 1) / 2),
     }
 
@@ -178,6 +182,11 @@ def diagnose(looks: Sequence[dict[str, Any]], step: int, objective: str = "non-s
         if seen["step"] <= step:
             monitor.watch(**{name: value for name, value in seen.items() if name not in ("step", "classes")})
     return monitor.diagnose()
+
+
+def best(run: training.Run) -> dict[str, Any]:
+    """The epoch whose samples were nearest to the training digits, of those that were kept. Neither loss knows it."""
+    return min(run.history["distances"], key=lambda kept: kept["d²"])
 
 
 def show_numbers(config: Config, images: Images, judge: Judge, gan: GAN, facts: Facts) -> None:
@@ -246,13 +255,19 @@ def sheet(axes: Any, images: np.ndarray, title: str) -> Any:
 
 
 def draw_losses(axes: Any, config: Config, run: training.Run) -> list[Any]:
-    """D's and G's by the epoch; and D's where it can only guess."""
+    """D's and G's by the epoch, and D's where it can only guess; beside them how far samples are from real digits."""
     lines = [axes.plot(range(1, run.epoch + 1), curve(run, player), label=player)[0] for player in "DG"]
     if guessing := OBJECTIVES[config.objective].guessing:
         axes.axhline(guessing, color="C0", linewidth=0.8, linestyle=":", label="D if it only guessed")
     axes.set(xlabel="epoch", ylabel="loss, mean over the epoch")
     axes.locator_params(axis="x", integer=True)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    right, kept = axes.twinx(), run.history["distances"]
+    distances = [k["d²"] for k in kept]
+    lines += right.plot([k["epoch"] for k in kept], distances, "C4", label=f"d², least at epoch {best(run)['epoch']}")
+    right.plot(best(run)["epoch"], best(run)["d²"], "o", color="C4", markersize=4)
+    right.set(ylabel="Fréchet distance d²", yscale="log")
+    handles = [line for side in (axes, right) for line in side.get_lines() if not line.get_label().startswith("_")]
+    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return lines
 
 
@@ -305,6 +320,11 @@ def main(config: Config) -> None:
     show_numbers(config, images, judge, run.model, facts)
     with plotting.style():
         tell(*draw(config, images, run))
+    nearest, last = best(run), run.history["distances"][-1]
+    print(
+        f"nearest to the training digits is epoch {nearest['epoch']} with d² {nearest['d²']:.1f};"
+        f" epoch {last['epoch']}, the last, has {last['d²']:.1f}"
+    )
     print(f"the monitor, of the last {WINDOW} looks, {EVERY} of D's steps apart:")
     for epoch in sorted({math.ceil(share * run.epoch) for share in SHOWN[1:]}):
         found = diagnose(run.history["looks"], epoch * run.step // run.epoch, config.objective)

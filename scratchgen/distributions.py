@@ -55,7 +55,8 @@ class Bernoulli:
         return -F.binary_cross_entropy_with_logits(logits, x, "none")
 
     def sample(self, rng: Any, n: Shape = ()) -> Tensor:
-        """Zeros and ones in the logits' dtype; `n` adds axes in front."""
+        """Zeros and ones in the logits' dtype; `n` adds axes in front. Raises `FloatingPointError` for NaN logits."""
+        _check_drawable("Bernoulli", ~np.isnan(self.logits.data))
         chance = F.sigmoid(self.logits.data)
         u = backend.uniform(rng, _shape(n, chance), chance)
         return Tensor((u < chance).astype(chance.dtype))
@@ -98,7 +99,9 @@ class Categorical:
         return F.reshape(-F.nll_loss(rows, flat, "none"), wanted[:-1])
 
     def sample(self, rng: Any, n: Shape = ()) -> Tensor:
-        """Class numbers, by the inverse of the cumulative distribution; `n` adds axes in front."""
+        """Class numbers, by the inverse of the cumulative distribution; `n` adds axes in front. Raises
+        `FloatingPointError` for logits that are NaN or +∞."""
+        _check_drawable("Categorical", np.isfinite(self.logits.data.max(-1)))
         cumulative = np.cumsum(F.softmax(self.logits.data, -1), axis=-1)
         total = cumulative[..., -1:]  # 1 up to rounding; scaled to it, u stays below
         u = backend.uniform(rng, _shape(n, total), total)
@@ -163,11 +166,12 @@ class MultivariateNormal:
     """x ~ N(μ, LLᵀ) (다변량 정규 분포), given by `mean` μ (…, d) and `factor` L (…, d, d), the Cholesky factor.
 
     L is lower triangular with a positive diagonal, as `lower_triangle` of `scratchgen.models.latent.terms` makes it;
-    what stands above the diagonal must be 0. Elements of a vector depend on each other, so results come per *vector*
-    (…). Raises `ValueError` for shapes that do not fit.
+    what stands above the diagonal must be 0. A factor (d, d) is that of all vectors. Elements of a vector depend on
+    each other, so results come per *vector* (…). Raises `ValueError` for shapes that do not fit, and for a factor that
+    is none, such as a covariance, unless `validate_args` is False: of a factor that was made as one.
     """
 
-    def __init__(self, mean: Any, factor: Any) -> None:
+    def __init__(self, mean: Any, factor: Any, *, validate_args: bool = True) -> None:
         self.mean = _tensor(mean)
         self.factor = _tensor(factor)
         d = self.mean.shape[-1] if self.mean.ndim else None
@@ -175,6 +179,8 @@ class MultivariateNormal:
             raise ValueError(
                 f"MultivariateNormal: mean (…, d) wants factor (…, d, d), got {self.mean.shape} and {self.factor.shape}"
             )
+        if validate_args:
+            _check_factor(self.factor.data)
 
     @property
     def log_diagonal(self) -> Tensor:
@@ -210,7 +216,8 @@ class MultivariateNormal:
 
     def entropy(self) -> Tensor:
         """H = ½ d (ln 2π + 1) + Σⱼ ln Lⱼⱼ, per vector.  Eq. 13.12 (derivations/13-gaussian-kl.md#eq-13-12)"""
-        return F.sum(0.5 * (math.log(2 * math.pi) + 1) + self.log_diagonal, -1)
+        each = 0.5 * (math.log(2 * math.pi) + 1) + self.log_diagonal
+        return F.sum(F.broadcast_to(each, np.broadcast_shapes(each.shape, self.mean.shape)), -1)
 
 
 def kl_divergence(q: Any, p: Any) -> Any:
@@ -296,6 +303,23 @@ def _exp(x: Any) -> Any:
 
 def _expm1(x: Any) -> Any:
     return math.expm1(x) if isinstance(x, float) else F.expm1(x)
+
+
+def _check_factor(factor: Any) -> None:
+    """Raise `ValueError` unless the raw arrays (…, d, d) are lower triangular with a positive diagonal."""
+    if not backend.host_scalar((np.tril(factor) == factor).all() & (F.diagonal(factor) > 0).all()):
+        raise ValueError(
+            "MultivariateNormal: expected factor L of the covariance LLᵀ, 0 above its diagonal and positive on it; for "
+            "a covariance, give np.linalg.cholesky(covariance)"
+        )
+
+
+def _check_drawable(who: str, numbers: Any) -> None:
+    """Raise `FloatingPointError` unless all logits are `numbers`, a raw array of booleans: no x would be likelier."""
+    if not backend.host_scalar(numbers.all()):
+        raise FloatingPointError(
+            f"{who}.sample: to draw, logits have to be numbers, some are none: has the model's training diverged?"
+        )
 
 
 def _broadcast(x: Any, logits: Tensor) -> tuple[Any, Tensor]:

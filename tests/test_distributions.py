@@ -1,5 +1,6 @@
 """Distributions: that they sum to one, that samplers, densities and divergences speak of the same distribution."""
 
+import functools
 import math
 
 import hypothesis.extra.numpy as hnp
@@ -202,10 +203,11 @@ def test_impossible_classes_are_never_drawn(rng):
     assert set(x.tolist()) == {1, 3}
 
 
-class Uniforms:
+class Uniforms(np.random.Generator):
     """A generator that draws what it is told to."""
 
     def __init__(self, *values):
+        super().__init__(np.random.PCG64(0))
         self.values = values
 
     def random(self, shape, dtype):
@@ -495,6 +497,8 @@ def test_full_shapes_dtypes_and_devices(dtype, device, rng):
     one = MultivariateNormal(q.mean, p.factor[0])  # one covariance for all
     np.testing.assert_allclose(one.entropy().numpy(), p.entropy().numpy()[0], rtol=1e-5)
     assert one.rsample(rng).shape == (4, 3)
+    for shared in (one, MultivariateNormal(q.mean[0], p.factor)):  # or one mean
+        assert shared.entropy().shape == shared.log_prob(x).shape[-1:] == (4,)
 
 
 @pytest.mark.equation("13.13", "13.14")
@@ -511,7 +515,7 @@ def test_forward_substitution_solves(d, batch, more):
 def test_full_gradients(rng):
     mean, other, x = rng.standard_normal((3, 2, 3))
     factor, another, one = factors(rng, 2), factors(rng, 2), factors(rng)
-    N, M = Normal, MultivariateNormal
+    N, M = Normal, functools.partial(MultivariateNormal, validate_args=False)  # differences step above the diagonal
     cases = [
         (F.solve_lower, factor, x),
         (F.solve_lower, one, x),
@@ -560,6 +564,43 @@ def test_full_refusals(rng):
         q.rsample()
     with pytest.raises(TypeError, match="no closed form for Normal and MultivariateNormal"):
         kl_divergence(Normal(0.0, 0.0), q)
+
+
+@pytest.mark.ledger("B1")
+@pytest.mark.equation("14.6")
+def test_a_covariance_in_the_place_of_its_factor_is_refused(rng, device):
+    factor = factors(rng, 4)
+    covariances = factor @ np.swapaxes(factor, -1, -2)
+    downwards = factor.copy()
+    downwards[2, 1, 1] *= -1
+    unknown = np.full((4, 3, 3), np.nan)
+    for wrong in (covariances, covariances[0], np.swapaxes(factor, -1, -2), downwards, 0 * factor, unknown):
+        there = sg.tensor(wrong, device=device)
+        with pytest.raises(ValueError, match=r"MultivariateNormal: expected factor L .* np.linalg.cholesky\(cov"):
+            MultivariateNormal(sg.tensor(np.zeros((4, 3)), device=device), there)
+    q = MultivariateNormal(np.zeros((4, 3)), np.linalg.cholesky(covariances))
+    np.testing.assert_allclose(covariance(q), covariances, rtol=1e-10)
+    MultivariateNormal(np.zeros((0, 3)), factor[:0])  # none is wrong
+
+
+@pytest.mark.parametrize(
+    "p",
+    [
+        Bernoulli(np.array([0.3, math.nan])),
+        Categorical(np.array([[0.0, 1.0], [math.nan, 0.0]])),
+        Categorical(np.array([0.0, math.inf])),
+    ],
+    ids=["bernoulli", "categorical", "infinite"],
+)
+def test_logits_that_are_no_numbers_draw_nothing(p, rng, device):
+    there = type(p)(sg.tensor(p.logits.numpy(), device=device))
+    with pytest.raises(FloatingPointError, match=f"{type(p).__name__}.sample: to draw, logits have to be numbers"):
+        there.sample(rng, 5)
+
+
+def test_logits_that_are_sure_draw(rng):
+    assert Bernoulli(np.array([-math.inf, math.inf])).sample(rng).numpy().tolist() == [0, 1]
+    assert Categorical(np.array([-math.inf, 0.0])).sample(rng, 3).numpy().tolist() == [1, 1, 1]
 
 
 @pytest.mark.equation("15.2")

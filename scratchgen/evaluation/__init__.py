@@ -1,4 +1,6 @@
-"""What a trained model is worth: measurements, each with what it measures and what it does not."""
+"""What a trained model is worth: measurements, each with what it measures and what it does not.
+
+Samples and data may be arrays of any device, Tensors, or lists."""
 
 from .cards import Card
 from .classes import Classes, class_shares, inception_score, stack_labels

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import entr, rel_entr
 
-from .. import backend
-from ..autograd import Tensor
+from .inputs import on_host
 
 __all__ = ["Classes", "class_shares", "inception_score", "stack_labels"]
 
@@ -49,8 +48,8 @@ def class_shares(predictions: Any, classes: int | None = None) -> Classes:
     (N, K), of which the largest counts. For stacked digits: `class_shares(stack_labels(labels), 1000)`, as L. Metz et
     al. 2017 (arXiv:1611.02163) do. Raises `ValueError` for labels that are no class, NaN, or no predictions at all.
     """
-    p = _host(predictions)
-    if p.ndim == 2 and p.dtype.kind == "f":
+    p = on_host("class_shares", "predictions", predictions, None)
+    if p.ndim == 2 and p.dtype.kind == "f" and p.shape[1]:
         if np.isnan(p).any():
             raise ValueError("class_shares: probabilities or logits are NaN; look at the images behind them")
         p, classes = p.argmax(1), p.shape[1] if classes is None else classes
@@ -83,10 +82,10 @@ def inception_score(probabilities: Any) -> float:
 
     T. Salimans et al., *Improved techniques for training GANs*, 2016 (arXiv:1606.03498).
     """
-    p = _host(probabilities).astype(np.float64)
+    p = on_host("inception_score", "probabilities", probabilities)
     if p.ndim != 2 or not p.size or p.min() < 0 or not np.allclose(p.sum(1), 1, atol=1e-3):
         raise ValueError(f"inception_score: expected probabilities (N, K) that add up to 1 in each row, got {p.shape}")
-    p /= p.sum(1, keepdims=True)
+    p = p / p.sum(1, keepdims=True)
     return math.exp(float(rel_entr(p, p.mean(0)).sum(1).mean()))
 
 
@@ -96,11 +95,7 @@ def stack_labels(labels: Any, classes: int = 10) -> np.ndarray:
     Eq. 22.15 (derivations/22-metrics.md#eq-22-15) then counts the 1,000 modes of stacked MNIST. Raises `ValueError` for
     labels outside 0 … classes − 1.
     """
-    a = _host(labels)
+    a = on_host("stack_labels", "labels", labels, None)
     if a.ndim != 2 or a.dtype.kind not in "iu" or (a.size and (a.min() < 0 or a.max() >= classes)):
         raise ValueError(f"stack_labels: expected labels 0 … {classes - 1}, integers (N, channels), got {a.dtype} {a}")
     return a.astype(np.int64) @ classes ** np.arange(a.shape[1])[::-1]
-
-
-def _host(a: Any) -> np.ndarray:
-    return np.asarray(backend.to_host(a.data if isinstance(a, Tensor) else a))

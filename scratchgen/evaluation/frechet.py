@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
-from ..autograd import Tensor
+from .inputs import on_host
 
 __all__ = ["frechet_distance"]
 
@@ -47,7 +46,7 @@ def _root(x: np.ndarray) -> np.ndarray:
 
 
 def _features(name: str, x: Any) -> np.ndarray:
-    x = backend.to_host(x.data if isinstance(x, Tensor) else x).astype(np.float64)
+    x = on_host("frechet_distance", name, x)
     if x.ndim != 2 or len(x) < 2:
         raise ValueError(f"frechet_distance: {name} wants features (N, width) of at least two images, got {x.shape}")
     if not np.isfinite(x).all():

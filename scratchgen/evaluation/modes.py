@@ -15,8 +15,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import rel_entr
 
-from .. import backend
-from ..autograd import Tensor
+from .inputs import on_host
 
 __all__ = ["Modes", "count_modes", "reverse_kl"]
 
@@ -76,8 +75,8 @@ def reverse_kl(counts: Any, weights: Any = None) -> float:
     stays finite when modes are missing, the other does not: Eq. 22.5. Even a perfect generator has about (K − 1)/2N in
     N samples: Eq. 22.6. Raises `ValueError` for counts that are none, and where samples are in a mode of weight 0.
     """
-    q = np.asarray(counts, np.float64)
-    p = np.ones_like(q) if weights is None else np.asarray(weights, np.float64)
+    q = on_host("reverse_kl", "counts", counts)
+    p = np.ones_like(q) if weights is None else on_host("reverse_kl", "weights", weights)
     some = q.ndim == 1 and p.shape == q.shape and np.isfinite(q).all() and np.isfinite(p).all()
     if not some or min(q.min(initial=0), p.min(initial=0)) < 0 or not q.sum() > 0:
         raise ValueError(f"reverse_kl: expected counts (K,), not all zero, and weights like them, got {q} and {p}")
@@ -87,7 +86,7 @@ def reverse_kl(counts: Any, weights: Any = None) -> float:
 
 
 def _rows(name: str, a: Any) -> np.ndarray:
-    a = backend.to_host(a.data if isinstance(a, Tensor) else a).astype(np.float64)
+    a = on_host("count_modes", name, a)
     if a.ndim != 2:
         raise ValueError(f"count_modes: {name} wants points in rows, (N, d), got {a.shape}")
     if not np.isfinite(a).all():

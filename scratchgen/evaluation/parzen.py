@@ -17,8 +17,7 @@ import numpy as np
 from scipy.cluster.vq import vq
 from scipy.sparse import csr_array
 
-from .. import backend
-from ..autograd import Tensor
+from .inputs import on_host
 
 __all__ = ["SIGMAS", "Parzen", "centroids", "parzen_log_prob", "parzen_score"]
 
@@ -116,7 +115,7 @@ def _squares(x: np.ndarray, centres: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _rows(function: str, name: str, a: Any) -> np.ndarray:
-    a = backend.to_host(a.data if isinstance(a, Tensor) else a).astype(np.float64)
+    a = on_host(function, name, a)
     if a.ndim != 2 or not len(a):
         raise ValueError(f"{function}: {name} wants one datum a row, (N, d), got {a.shape}")
     if not np.isfinite(a).all():

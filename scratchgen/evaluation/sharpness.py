@@ -9,13 +9,11 @@ of another thickness of the stroke do not compare.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from .. import backend
-from ..autograd import Tensor
+from .inputs import pictures
 
 __all__ = ["sharpness"]
 
@@ -30,10 +28,7 @@ def sharpness(images: Any) -> np.ndarray:
 
     J. L. Pech-Pacheco et al., *Diatom autofocusing in brightfield microscopy: a comparative study*, ICPR 2000.
     """
-    x = backend.to_host(images.data if isinstance(images, Tensor) else images).astype(np.float64)
-    side = math.isqrt(x.shape[-1]) if x.ndim == 2 else 0
-    if side and side * side == x.shape[-1]:
-        x = x.reshape(len(x), side, side)
+    x = pictures("sharpness", images)
     if x.ndim != 3 or min(x.shape[1:]) < 3:
         raise ValueError(
             f"sharpness: expected images (N, H, W) of at least 3 × 3 pixels, or (N, H·H), got {np.shape(images)}"

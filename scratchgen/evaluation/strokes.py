@@ -7,13 +7,11 @@ x ≥ 0 with 0 for paper, and neither asks how black the ink is.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from .. import backend
-from ..autograd import Tensor
+from .inputs import pictures
 
 __all__ = ["slant", "thickness"]
 
@@ -52,10 +50,7 @@ def thickness(images: Any) -> np.ndarray:
 
 def _pictures(who: str, images: Any) -> np.ndarray:
     """float64 (N, H, W), on the host."""
-    x = backend.to_host(images.data if isinstance(images, Tensor) else images).astype(np.float64)
-    side = math.isqrt(x.shape[-1]) if x.ndim == 2 else 0
-    if side and side * side == x.shape[-1]:
-        x = x.reshape(len(x), side, side)
+    x = pictures(who, images)
     if x.ndim != 3 or not (x >= 0).all():
         raise ValueError(f"{who}: expected images (N, H, W) or (N, H·H) of ink ≥ 0, got {np.shape(images)}")
     return x

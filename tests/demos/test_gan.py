@@ -161,6 +161,7 @@ def test_a_collapse_is_drawn(tmp_path, monkeypatch, few_images):
         {"step": 100, "classes": 10.0, "spread": 1.0},
         {"step": 400, "classes": 2.0, "spread": 0.5},
     ]
+    run.history["distances"] = [{"epoch": e, "d²": 50.0 / e} for e in (1, 2, 3, 4)]
     monkeypatch.setattr(gan, "frames_of", lambda config: {str(e): few_images.train[0][:64] for e in (1, 2, 3, 4)})
     figures = []
     monkeypatch.setattr(plotting, "save", lambda figure, path: figures.append(figure) or path)
@@ -172,6 +173,43 @@ def test_a_collapse_is_drawn(tmp_path, monkeypatch, few_images):
         for line, values in ((classes, [10, 2]), (width, [10, 5])):  # spread has its own axis, 10 times as large
             np.testing.assert_allclose(line.get_xdata(), [1, 4][:looks])
             np.testing.assert_allclose(line.get_ydata(), values[:looks], rtol=1e-6)
+
+
+def test_the_best_epoch_is_the_one_nearest_to_real_digits(tmp_path, capsys, monkeypatch, few_images):
+    """S0, lines 1450–1500: how does one see the best state? By d², at every epoch that is kept; the last is the one of
+    the table. It is drawn beside the losses."""
+    figures = []
+    monkeypatch.setattr(plotting, "save", lambda figure, path: figures.append(figure) or path)
+    gan.main(gan.Config(out=tmp_path, **SMALL | {"epochs": 4, "lr": 3e-3}))
+    output = capsys.readouterr().out
+    (figure,) = figures
+    (axes,) = (axes for axes in figure.axes if axes.get_ylabel() == "Fréchet distance d²")
+    curve, dot = axes.get_lines()
+    np.testing.assert_array_equal(curve.get_xdata(), [1, 2, 3, 4])
+    d2 = curve.get_ydata()
+    k = int(np.argmin(d2))
+    assert len(set(d2)) == 4
+    assert (*dot.get_xdata(), *dot.get_ydata()) == (k + 1, d2[k])
+    assert re.search(rf"^samples +{d2[-1]:.1f} ", output, re.MULTILINE)
+    assert (
+        f"nearest to the training digits is epoch {k + 1} with d² {d2[k]:.1f}; epoch 4, the last, has {d2[-1]:.1f}"
+        in output
+    )
+
+
+def test_distances_do_not_disturb_the_training(tmp_path, monkeypatch, few_images):
+    """They are measured on samples of a generator of their own: the weights are the same without, bit for bit; and
+    they go on where a run is resumed."""
+    config = gan.Config(out=tmp_path, lr=1e-3, **SMALL)
+    judge = conditional.learn_judge(config, few_images)
+    weights = gan.learn(config, few_images, judge).model.state_dict()
+    more = gan.learn(replace(config, epochs=3, resume=True), few_images, judge)
+    assert [kept["epoch"] for kept in more.history["distances"]] == [1, 2, 3]
+    monkeypatch.setattr(judge, "distance", lambda x: 1.0)
+    monkeypatch.setattr(gan, "MEASURED", 70)
+    again = gan.learn(replace(config, out=tmp_path / "again"), few_images, judge)
+    for key, value in again.model.state_dict().items():
+        np.testing.assert_array_equal(value, weights[key])
 
 
 @pytest.mark.ledger("C-2v3")

@@ -139,6 +139,28 @@ def test_a_trained_linear_autoencoder_is_the_svd(data, rng):
     assert abs(W @ W.T - np.diag(np.diag(W @ W.T))).max() > 0.01  # but it is not PCA's code, nor turned only
 
 
+@pytest.mark.equation("8.6", "8.7")
+def test_where_two_eigenvalues_are_equal_there_are_several_best_subspaces(data):
+    """Of S = I in three dimensions every line is as good; without a tie U_d alone is, all others are worse."""
+
+    def left(Q, S):
+        A = Q @ Q.T
+        return np.trace((np.eye(len(S)) - A) @ S @ (np.eye(len(S)) - A).T)
+
+    for line in ([1, 0, 0], [0, 1, 1], [1, -2, 3]):
+        Q = np.array([line]).T / np.linalg.norm(line)
+        assert left(Q, np.eye(3)) == pytest.approx(2, rel=1e-12)
+
+    _, U = data
+    turn = np.eye(D)  # of u_d towards the next one
+    turn[LATENT - 1 : LATENT + 1, LATENT - 1 : LATENT + 1] = np.array([[3, -4], [4, 3]]) / 5
+    for spread, worse in ((SPREAD, 0.64 * (SPREAD[LATENT - 1] - SPREAD[LATENT])), ([9, 6, 2, 2, 1, 0.5, 0.3], 0)):
+        S = U * np.array(spread) @ U.T
+        least = sum(spread[LATENT:])
+        assert left(U[:, :LATENT], S) == pytest.approx(least, rel=1e-12)
+        assert left((U @ turn)[:, :LATENT], S) == pytest.approx(least + worse, rel=1e-12)
+
+
 @pytest.mark.equation("8.8")
 def test_no_other_matrix_of_that_rank_is_nearer(data, rng):
     """Eckart and Young, against random steps on the matrices of rank d and against scipy's truncation."""

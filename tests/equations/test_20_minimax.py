@@ -319,7 +319,7 @@ def test_in_small_steps_minimax_circles_and_the_other_is_drawn_in():
 @pytest.mark.equation("20.16")
 @pytest.mark.ledger("C-OSC")
 def test_the_non_saturating_game_neither_arrives_nor_departs():
-    """From inside and from outside to the same r² ≈ 2η; the minimax game goes on outwards."""
+    """Both at once, from inside and from outside to the same r² ≈ 2η; the minimax game goes on outwards."""
     lr = 0.1
     rounds = round(4 * np.pi / lr)
 
@@ -333,6 +333,57 @@ def test_the_non_saturating_game_neither_arrives_nor_departs():
         assert np.ptp(r2) < 0.15 * r2.mean()
     assert ends(DIRAC, 0.2).min() > 4
     assert dynamics.NON_SATURATING.c == DIRAC.c  # yet all eigenvalues agree
+
+
+@given(slopes, st.floats(0.01, 0.15), st.integers(0, 4))
+@pytest.mark.equation("20.17")
+def test_unrolled_in_turns(c, lr, k):
+    """D's step, then G's that foresees k more: |λ|² = 1 − 2kη²c² as long as (k + ½)η|c| < 1, and no longer. The second
+    path is half of it here too, but the first alone is already enough."""
+    ahead, first = np.array([[1 - 2 * k * (lr * c) ** 2, -lr * c], [0, 1]]), np.array([[1, 0], [lr * c, 1]])
+    found = eigenvalues(ahead @ first)[0]
+    assert found.imag > 0
+    assert abs(found) ** 2 == pytest.approx(1 - 2 * k * (lr * c) ** 2, rel=1e-9)
+    blind = np.array([[1 - k * (lr * c) ** 2, -lr * c], [0, 1]]) @ first
+    assert np.linalg.det(blind) == pytest.approx(1 - k * (lr * c) ** 2, rel=1e-9)
+    for share, turns in ((0.99, True), (1.01, False)):
+        edge = share / (k + 0.5)
+        matrix = np.array([[1 - 2 * k * edge**2, -edge], [0, 1]]) @ np.array([[1, 0], [edge, 1]])
+        assert (eigenvalues(matrix)[0].imag > 0) == turns
+
+
+@games
+@pytest.mark.parametrize("k", [0, 1, 5])
+@pytest.mark.equation("20.17")
+def test_the_path_of_unrolling_in_turns(game, k):
+    """The steps themselves, and what a path of them grows by: less than at once, where k = 1 is 1 − η²c²."""
+    lr = 0.12
+
+    def in_turns(state):
+        psi = simultaneous(game, state, lr)[1]
+        return unrolled(game, (state[0], psi), lr, k)[0], psi
+
+    ahead = np.array([[1 - 2 * k * (lr * game.c) ** 2, -lr * game.c], [0, 1]])
+    matrix = ahead @ np.array([[1, 0], [lr * game.c, 1]])
+    np.testing.assert_allclose(complex_jacobian(in_turns), matrix, rtol=1e-12, atol=1e-14)
+    distance = 1.0 if game is BILINEAR else 1e-4
+    path = play(in_turns, (0.6 * distance, -0.8 * distance), 60)
+    assert abs(measured(path)[0]) ** 2 == pytest.approx(1 - 2 * k * (lr * game.c) ** 2, abs=1e-8)
+
+
+@pytest.mark.equation("20.18")
+@pytest.mark.ledger("C-OSC")
+def test_in_turns_the_non_saturating_game_arrives_as_slowly_as_that():
+    """No cycle: Q goes to 8/(8/r₀² + ηn), from inside and from outside the cycle of both at once, three rates together.
+    The figures of the page are r² itself."""
+    lr, radius = np.array([[0.05], [0.1], [0.3]]), np.array([0.2, 1.0])
+    state, steps = (radius + 0 * lr, 0 * radius + 0 * lr), 10_000
+    for _ in range(steps):
+        state = alternating(NON_SATURATING, state, lr)
+    theta, psi = state
+    q = theta**2 + psi**2 + lr * NON_SATURATING.c * theta * psi
+    np.testing.assert_allclose(q, 8 / (8 / radius**2 + lr * steps), rtol=0.015)
+    np.testing.assert_array_equal((theta**2 + psi**2)[:, 1].round(4), [0.0159, 0.0077, 0.0025])
 
 
 def test_the_exercise_on_momentum():

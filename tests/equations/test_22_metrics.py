@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 from scipy.stats import entropy
 
 from scratchgen import functional as F
@@ -23,7 +24,7 @@ from scratchgen.evaluation import (
     reverse_kl,
     spread,
 )
-from scratchgen.evaluation.monitor import PERFECT, SMOOTH
+from scratchgen.evaluation.monitor import PERFECT, _entropy, _wave
 from scratchgen.evaluation.parzen import SIGMAS
 from scratchgen.models.adversarial.objectives import objective_named
 
@@ -173,6 +174,28 @@ def test_a_single_point_beats_the_truth(rng):
     assert truth.log_prob < -d / 2 * math.log(2 * math.pi * math.e * nearest / d) + 4 * truth.error
 
 
+@pytest.mark.ledger("C-EVAL")
+@pytest.mark.equation("22.14")
+@pytest.mark.parametrize("d", [20, 30, 50])
+def test_how_many_true_samples_have_none_near(d, rng):
+    """D²/d is above s² for a third of 1/P samples and below for three times as many, P the probability of a sample
+    nearer than √d s. The number grows as e^(0.1226 d): e^99 for 784 pixels, and far fewer than e^d."""
+    log_p = scipy.stats.ncx2.logcdf(d, d, d)
+
+    def nearest(m):
+        x, found = rng.standard_normal((1000, d)), np.full(1000, np.inf)
+        for start in range(0, m, 2000):
+            found = np.minimum(found, cdist(x, rng.standard_normal((min(2000, m - start), d)), "sqeuclidean").min(1))
+        return found.mean() / d
+
+    assert 1 < nearest(round(math.exp(-log_p) / 3)) < 2
+    assert nearest(round(3 * math.exp(-log_p))) < 0.95
+    if d == 20:
+        assert nearest(20_000) < 0.5  # of e^20 = 5e8
+    assert -scipy.stats.ncx2.logcdf(784, 784, 784) == pytest.approx(99.4, abs=0.1)
+    assert 392 * math.log(4 / 3) == pytest.approx(112.8, abs=0.1)
+
+
 # ------------------------------------------------------------------------------------------------------------ classes
 @pytest.mark.ledger("C-EVAL")
 @pytest.mark.equation("22.15", "22.17")
@@ -221,7 +244,7 @@ def test_what_a_perfect_discriminator_leaves_to_g(objective, alone):
 
 
 @pytest.mark.equation("22.20")
-@given(st.integers(0, 2**32 - 1), st.integers(2, 30), st.integers(2, 10))
+@given(st.integers(0, 2**32 - 1), st.integers(5, 30), st.integers(2, 10))
 def test_modes_at_a_time_and_in_the_course_of_time(seed, times, modes):
     """Over time there are at least as many as at a time; equally many only if the shares stay; the logarithm of the
     ratio is the mutual information of time and mode."""
@@ -238,18 +261,43 @@ def test_modes_at_a_time_and_in_the_course_of_time(seed, times, modes):
 
 
 @pytest.mark.equation("22.21")
-@pytest.mark.parametrize("period", [5, 9, 20, 50])
-def test_a_wave_is_smooth_and_noise_is_not(period, rng):
-    """Mean squared step over variance: 4 sin²(π/P) for a wave of period P, 2 for independent noise."""
-    t = np.arange(10_000)
-    wave, noise = np.sin(2 * math.pi * t / period), rng.standard_normal(10_000)
+@pytest.mark.parametrize("n", [20, 57, 100])
+def test_the_share_of_a_wave_in_a_loss(n, rng):
+    """All of a wave, whatever line it lies on, and none of the line; with noise of σ beside a height of A it is
+    1/(1 + 2σ²/A²), 8/9 for a quarter; and of independent noise alone one frequency gets (1 − share)^((n−4)/2) by
+    chance."""
+    t = np.arange(n)
+    for cycles in (2, 3.25, n // 4):
+        found = _wave(5 - 0.3 * t + 0.7 * np.sin(2 * math.pi * cycles * t / n + 1))
+        assert found == pytest.approx((cycles, 1, 0.7 / math.sqrt(2)), rel=0.1)
+        assert found[1] == pytest.approx(1)
+    assert _wave(5 - 0.3 * t)[2] == pytest.approx(0, abs=1e-12)
+    waves = [np.sin(2 * math.pi * 3.25 * t / n + k) + rng.standard_normal(n) / 4 for k in range(300)]
+    assert np.mean([_wave(wave)[1] for wave in waves]) == pytest.approx(8 / 9, abs=0.02)
+    line = np.stack([np.ones(n), t], 1)
+    whole = np.column_stack([line, np.cos(6 * math.pi * t / n), np.sin(6 * math.pi * t / n)])
+    noise = rng.standard_normal((n, 20_000))
+    left, more = (((noise - q @ (q.T @ noise)) ** 2).sum(0) for q in (np.linalg.qr(a)[0] for a in (line, whole)))
+    for share in (0.05, 0.2, 0.3):
+        p = (1 - share) ** ((n - 4) / 2)
+        assert abs((1 - more / left >= share).mean() - p) < 4 * math.sqrt(p * (1 - p) / 20_000) + 1e-12
 
-    def roughness(x):
-        return (np.diff(x) ** 2).mean() / x.var()
 
-    assert roughness(wave) == pytest.approx(4 * math.sin(math.pi / period) ** 2, rel=0.01)
-    assert roughness(noise) == pytest.approx(2, rel=0.06)
-    assert (roughness(wave) < SMOOTH) == (period >= 9)
+@pytest.mark.equation("22.23")
+@pytest.mark.parametrize(("modes", "n"), [(1000, 200), (100, 64), (25, 16), (10, 8), (8, 200)])
+def test_the_entropy_behind_few_samples(modes, n, rng):
+    """Of equally frequent modes: ln K to a sixth, where the entropy of the samples themselves is far too small; one
+    single mode has none. Of shares that are known it is the entropy."""
+    counts = rng.multinomial(n, np.full(modes, 1 / modes), 400)
+    found = np.mean([_entropy(c / n, n) for c in counts])
+    plain = np.mean([entropy(c) for c in counts])
+    assert abs(found - math.log(modes)) < 1 / 6
+    assert plain < math.log(modes) - (0.6 if n < modes else 0)
+    assert _entropy(np.eye(modes)[0], n) == 0
+    q = rng.dirichlet(np.full(modes, 0.5))
+    assert _entropy(q, math.inf) == pytest.approx(entropy(q))
+    few = rng.multinomial(10_000 * modes, q)  # enough
+    assert _entropy(few / few.sum(), few.sum()) == pytest.approx(entropy(q), abs=0.01)
 
 
 @pytest.mark.equation("22.22")

@@ -63,7 +63,7 @@ def test_e4_a_sigmoid_at_the_output_cannot_leave_its_interval(rng):
     optimizer = optim.Adam(model.parameters(), lr=0.05)
     for _ in range(300):
         model.zero_grad()
-        loss, _ = model.loss(x)
+        loss = F.mse_loss(model(x), x, "sum") * (1 / len(x))  # `model.loss` refuses such pixels
         loss.backward()
         optimizer.step()
     least = (x == -1).sum(1).mean()

@@ -28,7 +28,7 @@ from ...distributions import Categorical, Normal
 from ..latent.semi_supervised import UNKNOWN
 from .gan import GAN, Metrics, _probability
 from .networks import DCDiscriminator, dcgan_normal
-from .objectives import Objective
+from .objectives import Objective, _raw
 
 __all__ = ["ACGAN", "CGAN", "DCHeads", "InfoGAN", "MLPHeads", "SemiSupervisedGAN"]
 
@@ -124,8 +124,7 @@ class _Labelled(GAN):
 
     def ones(self, labels: Any, n: int) -> Any:
         """The classes of n rows, as zeros and a one (n, classes); raises `ValueError` where these are no labels."""
-        _check_labels(type(self).__name__, labels, n, self.classes)
-        return F.one_hot(labels, self.classes, _like(self).dtype)
+        return F.one_hot(_labels(type(self).__name__, labels, n, self.classes), self.classes, _like(self).dtype)
 
     def sample(self, n: int, rng: Any, labels: Any = None) -> Any:
         """n images, one of each class in `labels`, integers (n,): a raw array. Raises `ValueError` without labels."""
@@ -163,10 +162,12 @@ class CGAN(_Labelled):
 
     def discriminator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """What D minimises on data x (N, …) of classes `labels` (N,), and on as many of G's images of the same."""
+        x = self._several(x)
         return self.given(labels, len(x)).discriminator_loss(x, rng)
 
     def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """What G minimises: images of the classes `labels`, before a D that is told the same."""
+        x = self._several(x)
         return self.given(labels, len(x)).generator_loss(x, rng)
 
     def given(self, labels: Any, n: int) -> GAN:
@@ -262,7 +263,7 @@ class InfoGAN(_Asked):
     `generator.latent` counts all. `discriminator` gives (N, 1 + classes + 2 · continuous): the logit of being real, and
     Q(c|x): logits of the categories, means and spreads of the numbers. `weight` is that of the bound on the mutual
     information (상호 정보량) in the losses of both. X. Chen et al., *InfoGAN*, NIPS 2016 (arXiv:1606.03657). Raises
-    `ValueError` for fewer than two categories, and for wrong labels.
+    `ValueError` for fewer than two categories, for fewer than 0 numbers, and for wrong labels.
     """
 
     def __init__(
@@ -278,6 +279,8 @@ class InfoGAN(_Asked):
     ) -> None:
         if classes < 2:
             raise ValueError(f"InfoGAN: with classes={classes} a category says nothing; expected at least 2")
+        if continuous < 0:
+            raise ValueError(f"InfoGAN: continuous counts the numbers in the code, at least 0, got {continuous}")
         super().__init__(generator, discriminator, objective, **options)
         self.classes, self.continuous, self.weight = classes, continuous, weight
         self.outputs = 1 + classes + 2 * continuous
@@ -323,9 +326,9 @@ class InfoGAN(_Asked):
             labels = Categorical(np.zeros_like(like, shape=(n, self.classes))).sample(rng).data
         if numbers is None:
             numbers = 2 * backend.uniform(rng, (n, self.continuous), like=like) - 1
+        numbers, labels = _raw(numbers), _labels("InfoGAN", labels, n, self.classes)
         if getattr(numbers, "shape", None) != (n, self.continuous):
             raise ValueError(f"InfoGAN: expected numbers {(n, self.continuous)}, got {backend.described(numbers)}")
-        _check_labels("InfoGAN", labels, n, self.classes)
         return np.concatenate([z, F.one_hot(labels, self.classes, like.dtype), numbers.astype(like.dtype)], axis=1)
 
     def sample(self, n: int, rng: Any, labels: Any = None, numbers: Any = None) -> Any:
@@ -382,8 +385,8 @@ class SemiSupervisedGAN(_Asked):
 
     def discriminator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """D's: real or fake of all x (N, …), and the class of those whose label is known; mean over all."""
-        _check_labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
         x = self._reachable(x)
+        labels = _labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
         with no_grad():
             fake = self.generator(self.noise(len(x), rng, like=x))
         loss, shown, guess, _ = self.real_or_fake(x, fake, rng)
@@ -393,8 +396,8 @@ class SemiSupervisedGAN(_Asked):
 
     def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """G's: mean features like those of x, or to be taken for real. The labels are not used."""
-        _check_labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
         x = self._several(x)
+        _labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
         if self.feature_matching:
             with no_grad():
                 wanted = F.mean(self.discriminator.features(x), 0)
@@ -434,8 +437,9 @@ def _check_answers(who: str, answers: Tensor, shape: tuple[int, int]) -> Tensor:
     return answers
 
 
-def _check_labels(who: str, labels: Any, n: int, classes: int, lowest: int = 0) -> None:
-    """Raise `ValueError` unless there is one label for each of n rows."""
+def _labels(who: str, labels: Any, n: int, classes: int, lowest: int = 0) -> Any:
+    """Raw labels; raises `ValueError` unless there is one for each of n rows."""
+    labels = _raw(labels)
     unknown = f", or {lowest} where one is not known" if lowest < 0 else ""
     wanted = f"{who}: expected {n} labels, integers 0 … {classes - 1}{unknown}"
     if getattr(labels, "shape", None) != (n,) or labels.dtype.kind not in "iu":
@@ -444,3 +448,4 @@ def _check_labels(who: str, labels: Any, n: int, classes: int, lowest: int = 0) 
         )
     if n and not (backend.host_scalar(labels.min()) >= lowest and backend.host_scalar(labels.max()) < classes):
         raise ValueError(f"{wanted}; these go from {labels.min()} to {labels.max()}")
+    return labels

@@ -81,13 +81,12 @@ def alternating(game: Game, state: State, lr: float, gamma: float = 0.0) -> Stat
 
 
 def unrolled(game: Game, state: State, lr: float, k: int) -> State:
-    """G descends V(θ, ψₖ(θ)), where ψₖ is what k of D's steps will have made of ψ; D makes one of them.
+    """G descends V(θ, ψₖ(θ)), where ψₖ is what k of D's steps will have made of ψ; D makes one of them. Both at once.
 
     Eq. 20.13 (derivations/20-minimax.md#eq-20-13). `lr` η of both players and of the steps that G foresees; k = 0 is
     `simultaneous`. L. Metz et al. 2017 (arXiv:1611.02163).
     """
-    if k < 0:
-        raise ValueError(f"unrolled: k is how many of D's steps G foresees, at least 0, got {k}")
+    _check_foreseen("unrolled", k)
     theta, psi = state
     foreseen, moved = psi, 0 * theta  # ψᵢ and dψᵢ/dθ
     for _ in range(k):
@@ -98,6 +97,11 @@ def unrolled(game: Game, state: State, lr: float, k: int) -> State:
         )
     slope = game.generator(theta * foreseen) * (foreseen + theta * moved)
     return theta - lr * slope, psi + lr * theta * game.slope(theta * psi)
+
+
+def _check_foreseen(who: str, k: int) -> None:
+    if k < 0:
+        raise ValueError(f"{who}: k is how many of D's steps G foresees, at least 0, got {k}")
 
 
 # --------------------------------------------------------------------------------------------- what they do near (0, 0)
@@ -112,7 +116,8 @@ def alternating_jacobian(c: float, lr: float, gamma: float = 0.0) -> np.ndarray:
 
 
 def unrolled_jacobian(c: float, lr: float, k: int) -> np.ndarray:
-    """[[1 − 2kη²c², −ηc], [ηc, 1]].  Eq. 20.14 (derivations/20-minimax.md#eq-20-14)"""
+    """[[1 − 2kη²c², −ηc], [ηc, 1]].  Eq. 20.14 (derivations/20-minimax.md#eq-20-14). k as in `unrolled`."""
+    _check_foreseen("unrolled_jacobian", k)
     return np.array([[1 - 2 * k * (lr * c) ** 2, -lr * c], [lr * c, 1.0]])
 
 

@@ -128,9 +128,13 @@ def best_law(logits: Any) -> np.ndarray:
     """The probabilities of G's best answer to a fixed D: all of it on the one point that D takes for real most of all.
 
     Eq. 20.4 (derivations/20-minimax.md#eq-20-4). logits (points,). At a tie the first point; any mixture is as good.
+    Raises `ValueError` for logits of another shape, of no points, or NaN.
     """
-    law = np.zeros(np.shape(logits))
-    law[int(np.argmax(logits))] = 1.0
+    logits = np.asarray(logits, np.float64)
+    if logits.ndim != 1 or not len(logits) or np.isnan(logits).any():
+        raise ValueError(f"best_law: expected logits (points,), one or more and no NaN, got {logits.shape}: {logits}")
+    law = np.zeros(logits.shape)
+    law[int(logits.argmax())] = 1.0
     return law
 
 

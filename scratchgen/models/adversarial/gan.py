@@ -8,6 +8,7 @@ Eq. 17.1 (derivations/17-gan-value.md#eq-17-1). A game has two losses, one for e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor, no_grad
-from .objectives import Objective, objective_named
+from .objectives import Objective, _raw, objective_named
 
 __all__ = ["GAN"]
 
@@ -36,8 +37,9 @@ class GAN(nn.Module):
     | `steps` | D's steps for each of G's, the k of Algorithm 1 |
 
     I. Goodfellow et al., *Generative adversarial nets*, NeurIPS 2014 (arXiv:1406.2661). Raises `ValueError` for an
-    unknown objective, for fewer than one step, for data that are no floats or that G cannot reach, for one image where
-    there is batch norm, and for a D of other answers; `TypeError` for a penalty that is none.
+    unknown objective, for fewer than one step, for data that are no floats, not finite or beyond G's reach, for no
+    images at all, for one where there is batch norm, and for a D of other answers; `TypeError` for a penalty that is
+    none.
     """
 
     def __init__(
@@ -98,28 +100,32 @@ class GAN(nn.Module):
             return self.generator(self.noise(n, rng, like)).data
 
     def _several(self, x: Any) -> Any:
-        """Raw x; raises `ValueError` for one image alone where batch norm would measure it by itself."""
-        x = raw(x)
+        """Raw x; raises `ValueError` for no images, and for one alone where batch norm would measure it by itself."""
+        who = type(self).__name__
+        x = raw(who, x)
+        if not x.size:
+            raise ValueError(f"{who}: the minibatch is empty, {backend.described(x)}; there is nothing to average over")
         if len(x) == 1 and self.training:
             for name, layer in self.named_modules():
                 if layer.mixes_images:
                     raise ValueError(
-                        f"GAN: a minibatch of one image, but {name} is a {type(layer).__name__}, which "
+                        f"{who}: a minibatch of one image, but {name} is a {type(layer).__name__}, which "
                         f"{layer.whole_minibatch}; choose a batch_size that leaves the last one two images as well"
                     )
         return x
 
     def _reachable(self, x: Any) -> Any:
-        """Raw x; raises `ValueError` where G could never make it."""
-        x = self._several(x)
+        """Raw x; raises `ValueError` where G could never make it, and no G makes what is not finite."""
+        x, who = self._several(x), type(self).__name__
+        lowest, highest = (backend.host_scalar(end) for end in (x.min(), x.max()))  # a NaN is both
+        if not -math.inf < lowest <= highest < math.inf:
+            raise ValueError(f"{who}: the data has values that are not finite, NaN or ±∞; look where they come from")
         low, high = self.generator.range
-        if x.size and np.isfinite(high):
-            lowest, highest = backend.host_scalar(x.min()), backend.host_scalar(x.max())
-            if not low <= lowest <= highest <= high:
-                raise ValueError(
-                    f"GAN: the data lies in [{lowest:g}, {highest:g}], but the generator makes [{low:g}, {high:g}]; "
-                    "scale the data (2x − 1 takes [0, 1] to [−1, 1]), or end the generator otherwise"
-                )
+        if not low <= lowest <= highest <= high:
+            raise ValueError(
+                f"{who}: the data lies in [{lowest:g}, {highest:g}], but the generator makes [{low:g}, {high:g}]; "
+                "scale the data (2x − 1 takes [0, 1] to [−1, 1]), or end the generator otherwise"
+            )
         return x
 
 
@@ -135,12 +141,12 @@ def logits_of(discriminator: Any, x: Any) -> Tensor:
     return logits
 
 
-def raw(x: Any) -> Any:
+def raw(who: str, x: Any) -> Any:
     """The array in x; raises `ValueError` unless it holds floats."""
-    x = x.data if isinstance(x, Tensor) else x
+    x = _raw(x)
     if not backend.is_array(x) or x.dtype.kind != "f":
         got = x.dtype if hasattr(x, "dtype") else type(x).__name__
-        raise ValueError(f"GAN: expected an array of floats for data, got {got}; convert it: x.astype(np.float32)")
+        raise ValueError(f"{who}: expected an array of floats for data, got {got}; convert it: x.astype(np.float32)")
     return x
 
 

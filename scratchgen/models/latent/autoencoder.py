@@ -13,7 +13,7 @@ import numpy as np
 from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor
-from .assumptions import check_codes, check_grey, check_latent
+from .assumptions import check_batch, check_codes, check_grey, check_images, check_real, check_size
 from .networks import decoder_network, encoder_network, hidden_sizes
 
 __all__ = ["PCA", "Autoencoder", "mask", "pca"]
@@ -55,9 +55,9 @@ class Autoencoder(nn.Module):
         rng: Any = None,
     ) -> None:
         _check(pixels, code, output, loss, masked, shape)
-        check_latent("Autoencoder", latent, "diagonal")
-        sizes = hidden_sizes(hidden)
-        self.latent = latent
+        pixels, latent = check_size("Autoencoder", "pixels", pixels), check_size("Autoencoder", "latent", latent)
+        sizes = hidden_sizes("Autoencoder", hidden)
+        self.pixels, self.latent = pixels, latent
         self.kind, self.masked = loss, masked
         network = encoder_network(pixels, sizes, shape, rng)
         self.encoder = nn.Sequential(network, network.head(latent, rng), *[nn.Sigmoid()] * (code == "sigmoid"))
@@ -66,7 +66,8 @@ class Autoencoder(nn.Module):
         self.output = nn.Sequential(*[nn.Sigmoid()] * (output == "sigmoid"))
 
     def encode(self, x: Any) -> Tensor:
-        """The code (N, latent) of images (N, pixels)."""
+        """The code (N, latent) of images (N, pixels). Raises `ValueError` for images of another size."""
+        check_images("Autoencoder", x, self.pixels)
         return self.encoder(x)
 
     def decode(self, z: Any) -> Tensor:
@@ -81,10 +82,10 @@ class Autoencoder(nn.Module):
         """The error per image, summed over its pixels. `rng` is for the noise of a denoising autoencoder alone.
 
         Where pixels are blanked, the answer is still compared with the clean image: Eq. 8.16
-        (derivations/08-linear-autoencoder.md#eq-8-16). Raises `ValueError` for images that are no rows or none at all,
-        and in a cross-entropy for pixels outside [0, 1].
+        (derivations/08-linear-autoencoder.md#eq-8-16). Raises `ValueError` for images of another size or none at all,
+        for pixels that are NaN or, where the output is a sigmoid, outside [0, 1]; else `TypeError` for integers.
         """
-        _check_images(x, self.kind)
+        self._check_batch(x)
         a = self.decoder(self.encode(mask(x, self.masked, rng) if self.masked else x))
         if self.kind == "cross-entropy":
             total = F.binary_cross_entropy_with_logits(a, x, "sum")
@@ -92,6 +93,15 @@ class Autoencoder(nn.Module):
             total = (F.mse_loss if self.kind == "squared error" else F.l1_loss)(self.output(a), x, "sum")
         error = total * (1 / len(x))
         return error, {self.kind: error.data}
+
+    def _check_batch(self, x: Any) -> None:
+        """Raise `ValueError` or `TypeError` for images that the output cannot be compared with."""
+        check_batch("Autoencoder.loss", x, self.pixels)
+        raw = x.data if isinstance(x, Tensor) else x
+        if len(self.output):
+            check_grey("Autoencoder.loss", raw)
+        else:
+            check_real("Autoencoder.loss", raw, "a linear output")
 
 
 def mask(x: Any, share: float, rng: Any) -> Any:
@@ -133,10 +143,12 @@ def pca(x: Any, latent: int) -> PCA:
     """Principal component analysis (주성분 분석) of data x (N, pixels), through the singular values of x − m.
 
     Eqs. 8.7 and 8.8 (derivations/08-linear-autoencoder.md#eq-8-7); floats keep their dtype. Raises `ValueError` unless
-    1 ≤ latent ≤ min(N, pixels) and all x are finite. C. Eckart, G. Young, *The approximation of one matrix by another
-    of lower rank*, 1936.
+    x are rows, 1 ≤ latent ≤ min(N, pixels) and all x are finite. C. Eckart, G. Young, *The approximation of one matrix
+    by another of lower rank*, 1936.
     """
-    x = backend.to_host(x)
+    x = backend.to_host(x.data if isinstance(x, Tensor) else x)
+    if x.ndim != 2:
+        raise ValueError(f"pca: expected data as rows, (N, pixels), got {x.shape}; x.reshape(len(x), -1) makes rows")
     if not 1 <= latent <= min(x.shape):
         raise ValueError(f"pca: {len(x)} images of {x.shape[1]} pixels have no {latent} principal directions")
     if not np.isfinite(x).all():
@@ -145,16 +157,6 @@ def pca(x: Any, latent: int) -> PCA:
     triangle = np.linalg.qr(x - mean, mode="r")  # X = QR: X and R have the same XᵀX, and R is small
     _, singular, directions = np.linalg.svd(triangle, full_matrices=False)
     return PCA(mean, directions[:latent], singular**2 / len(x))
-
-
-def _check_images(x: Any, kind: str) -> None:
-    if x.ndim != 2 or not len(x):
-        raise ValueError(
-            f"Autoencoder.loss: expected images as rows (N, pixels), at least one, got {x.shape}; use "
-            "x.reshape(-1, pixels)"
-        )
-    if kind == "cross-entropy":
-        check_grey("Autoencoder.loss", x.data if isinstance(x, Tensor) else x)
 
 
 def _check(pixels: int, code: str, output: str, loss: str, masked: float, shape: Any) -> None:

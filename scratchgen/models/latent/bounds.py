@@ -20,6 +20,7 @@ from ... import backend
 from ... import functional as F
 from ...autograd import Tensor, no_grad, primitive
 from ...distributions import Normal
+from .assumptions import check_images
 
 __all__ = [
     "Estimate",
@@ -113,7 +114,7 @@ def log_prob(model: Any, x: Any, k: int, rng: Any, labels: Any = None, chunk: in
     This is L_k of Eq. 11.5 (derivations/11-importance.md#eq-11-5), in expectation a *lower* bound that closes as k
     grows; k = 5000 is what publications report. `labels` (N,) go to a model of p(x|y). `chunk` says how many images are
     decoded at once: it bounds the memory, and changes the result by rounding alone. Raises `ValueError` for x that are
-    no rows, and for k or chunk below 1.
+    no rows of the model's pixels, and for k or chunk below 1; `TypeError` for an `rng` that is no generator.
     """
     return _estimate("log_prob", model.log_weights, model, k, rng, chunk, x, labels)
 
@@ -138,8 +139,7 @@ def _estimate(
     who: str, log_weights: Callable[..., Any], model: Any, k: int, rng: Any, chunk: int, x: Any, labels: Any
 ) -> Estimate:
     """Add up the weights of k samples for each image, and their squares, as logarithms in float64."""
-    if x.ndim != 2:
-        raise ValueError(f"{who}: expected images as rows (N, pixels), got {x.shape}; use x.reshape(len(x), -1)")
+    check_images(who, x, model.pixels)
     if k < 1 or chunk < 1:
         raise ValueError(f"{who}: expected k ≥ 1 samples and a chunk ≥ 1, got k={k} and chunk={chunk}")
     sums = np.full((2, len(x)), -np.inf)  # ln Σ w and ln Σ w² of the samples so far

@@ -20,7 +20,7 @@ import numpy as np
 from ... import backend
 from ... import functional as F
 from ...nn.init import Initializer, generator, glorot_uniform, he_normal
-from .assumptions import check_decoder, check_latent, check_pixels, check_real
+from .assumptions import check_batch, check_decoder, check_pixels, check_real, check_size
 from .networks import check_channels, check_shape, hidden_sizes
 
 __all__ = ["HandVAE", "Pass"]
@@ -259,10 +259,10 @@ class HandVAE:
         rng: Any = None,
     ) -> None:
         check_decoder("HandVAE", decoder, variance)
-        check_latent("HandVAE", latent, "diagonal")
+        pixels, latent = check_size("HandVAE", "pixels", pixels), check_size("HandVAE", "latent", latent)
         if decoder == "categorical":
             raise ValueError("HandVAE: the gradient of decoder='categorical' is not written out here, VAE has it")
-        sizes, rng = hidden_sizes(hidden), generator(rng)
+        sizes, rng = hidden_sizes("HandVAE", hidden), generator(rng)
         if shape is not None:
             if math.prod(shape) != pixels:
                 raise ValueError(f"HandVAE: images {shape} have {math.prod(shape)} pixels, not pixels={pixels}")
@@ -322,7 +322,7 @@ class HandVAE:
         """The two terms of the negative ELBO, image by image.  Eq. 12.4 (derivations/12-elbo.md#eq-12-4)
 
         x (N, pixels), noise ε (N, latent) drawn from N(0, I). Raises `ValueError` for other shapes, for no images,
-        for grey pixels in a Bernoulli decoder, NaN in either; `TypeError` for real pixels or noise of another dtype.
+        for pixels that are NaN or, in a Bernoulli decoder, grey; `TypeError` for real pixels or noise of another dtype.
         """
         x, noise = self._batch(x, noise)
         encoder = self.encoder.forward(x)
@@ -353,8 +353,7 @@ class HandVAE:
 
     def _batch(self, x: Array, noise: Array) -> tuple[Array, Array]:
         """Images and noise in the dtype of the weights. Bits may come as numbers of any kind, as in `VAE`."""
-        if x.ndim != 2 or x.shape[1] != self.pixels or not len(x):
-            raise ValueError(f"HandVAE: expected images (N, {self.pixels}), at least one, got {x.shape}")
+        check_batch("HandVAE", x, self.pixels)
         if noise.shape != (len(x), self.latent):
             raise ValueError(f"HandVAE: expected noise {(len(x), self.latent)} for these images, got {noise.shape}")
         dtype = next(iter(self.state_dict().values())).dtype

@@ -17,6 +17,7 @@ import numpy as np
 from ... import backend
 from ...autograd import Tensor, no_grad
 from ...distributions import MultivariateNormal, Normal
+from .assumptions import check_draws
 from .autoencoder import pca
 from .bounds import kl_sample
 from .vae import ELBO
@@ -160,8 +161,9 @@ class LinearGaussian:
         return Normal(Tensor(_float64(z) @ self.weight.T + self.mean), math.log(self.variance))
 
     def log_likelihood(self, p: Normal, x: Any) -> Tensor:
-        """ln p(x|z), (N,) in nats, of images x (N, pixels) and p = `decode(z)`."""
-        return p.log_prob(_float64(x)).sum(1)
+        """ln p(x|z), (N,) in nats, of p = `decode(z)` and images x (N, pixels), or one for all. Raises `ValueError` for
+        images of another size."""
+        return p.log_prob(self._images("log_likelihood", x)).sum(1)
 
     def elbo(self, x: Any, noise: Any) -> ELBO:
         """−ELBO in its two terms, with one z per image, as `VAE.elbo`.  Eq. 12.4 (derivations/12-elbo.md#eq-12-4)"""
@@ -175,6 +177,7 @@ class LinearGaussian:
 
         Eq. 12.5 (derivations/12-elbo.md#eq-12-5). From the exact posterior, every weight is p(x).
         """
+        check_draws("LinearGaussian.log_weights", noise, len(x), self.latent)
         q = self.encode(x)
         z = q.rsample(noise=_float64(noise))
         p = self.decode(z.reshape(-1, self.latent))
@@ -183,7 +186,7 @@ class LinearGaussian:
 
     def sample(self, n: int, rng: Any, mean: bool = False) -> np.ndarray:
         """New images (n, pixels): z from the prior, then x from p(x|z), or with `mean=True` its mean."""
-        p = self.decode(rng.standard_normal((n, self.latent)))
+        p = self.decode(backend.normal(rng, (n, self.latent), self.like))
         return (p.mean if mean else p.sample(rng)).numpy()
 
     # ------------------------------------------------------------------------------------------------------- helpers
@@ -270,5 +273,5 @@ def _moments(who: str, q: Any, shape: tuple[int, int]) -> tuple[np.ndarray, np.n
     if isinstance(q, Normal):
         variances = np.exp(np.broadcast_to(_float64(q.log_var), shape))
         return mean, variances[:, :, None] * np.eye(shape[1])
-    factor = _float64(q.factor)
+    factor = np.broadcast_to(_float64(q.factor), (*shape, shape[1]))
     return mean, factor @ factor.swapaxes(1, 2)

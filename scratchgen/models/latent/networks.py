@@ -16,6 +16,7 @@ import numpy as np
 from ... import functional as F
 from ... import nn
 from ...autograd import Tensor
+from .assumptions import check_size
 
 __all__ = ["MLP", "ConvDecoder", "ConvEncoder", "Levels", "decoder_network", "encoder_network", "hidden_sizes"]
 
@@ -120,9 +121,9 @@ class Levels(nn.Module):
         return F.transpose(F.matmul(self.shared.weight, f) + self.bias, (0, 2, 1))
 
 
-def hidden_sizes(hidden: int | tuple[int, ...]) -> tuple[int, ...]:
-    """400 → (400,): one hidden layer may be written as a plain number."""
-    return (hidden,) if isinstance(hidden, int) else tuple(hidden)
+def hidden_sizes(who: str, hidden: int | tuple[int, ...]) -> tuple[int, ...]:
+    """400 → (400,): one hidden layer may be written as a plain number. Raises `ValueError` for what is no size."""
+    return tuple(check_size(who, "hidden", n) for n in (hidden if np.iterable(hidden) else [hidden]))
 
 
 def encoder_network(pixels: int, hidden: tuple[int, ...], shape: Any = None, rng: Any = None) -> Any:
@@ -148,4 +149,4 @@ def check_shape(who: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Raise `ValueError` unless images of this shape can be halved twice."""
     if len(shape) != 3 or shape[1] % 4 or shape[2] % 4:
         raise ValueError(f"{who}: expected images (C, H, W) whose sides divide by 4, got {tuple(shape)}")
-    return shape
+    return tuple(check_size(who, "shape", n) for n in shape)

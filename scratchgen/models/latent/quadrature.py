@@ -16,6 +16,7 @@ import numpy as np
 from ... import backend
 from ...autograd import Tensor, no_grad
 from ...distributions import Normal
+from .assumptions import check_unlabelled
 
 __all__ = ["GRID", "Solution", "solve"]
 
@@ -41,11 +42,12 @@ def solve(model: Any, x: Any, grid: np.ndarray = GRID) -> Solution:
 
     Eqs. 16.20 and 16.22 (derivations/16-solvable-vae.md#eq-16-20): sums over equally spaced points z, which for smooth
     integrands that have died out at both ends converge faster than any power of the step. Everything in log space and,
-    whatever the model's dtype, summed in float64. Raises `ValueError` for a model with more latent variables, and for
-    a grid that is uneven, or too coarse or too short for the encoder or the posterior.
+    whatever the model's dtype, summed in float64. Raises `ValueError` for a model with more latent variables or
+    with classes, and for a grid that is uneven, or too coarse or too short for the encoder or the posterior.
     """
     if model.latent != 1:
         raise ValueError(f"solve: only a model with latent=1 has a latent integral over a line, got {model.latent}")
+    check_unlabelled("solve", model)
     step = _step(grid)
     with no_grad():
         q = model.encode(x)

@@ -23,6 +23,7 @@ import numpy as np
 from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor, no_grad, primitive
+from .assumptions import check_batch, check_unlabelled, check_weights
 from .networks import encoder_network, hidden_sizes
 from .terms import reparameterize
 from .vae import VAE
@@ -64,7 +65,8 @@ class M2(nn.Module):
     `hidden` are the hidden units of each of the three networks. `alpha`, in nats, is the weight of ln q(y|x) where y is
     known, which no bound contains: Eq. 31.8 (derivations/31-semi-supervised.md#eq-31-8).
 
-    Raises `ValueError` for fewer than two classes, and whatever `VAE` refuses.
+    Raises `ValueError` for fewer than two classes, for an alpha that is negative or no number, and whatever `VAE`
+    refuses.
     """
 
     def __init__(
@@ -81,9 +83,10 @@ class M2(nn.Module):
     ) -> None:
         if classes < 2:
             raise ValueError(f"M2: with classes={classes} there is nothing to tell apart; expected at least 2")
+        check_weights("M2", alpha=alpha)
         self.classes, self.alpha = classes, alpha
         self.vae = VAE(pixels, hidden, latent, decoder, variance, classes=classes, rng=rng)
-        network = encoder_network(pixels, hidden_sizes(hidden), rng=rng)
+        network = encoder_network(pixels, hidden_sizes("M2", hidden), rng=rng)
         self.classifier = nn.Sequential(network, network.head(classes, rng))
 
     def predict(self, x: Any) -> Any:
@@ -92,7 +95,8 @@ class M2(nn.Module):
             return self.logits(x).argmax(1)
 
     def logits(self, x: Any) -> Tensor:
-        """ln q(y|x) of every class up to a constant: (N, classes). Bits may come as integers, as in `VAE`."""
+        """ln q(y|x) of every class up to a constant: (N, classes). Bits may come as integers, as in `VAE`, whose
+        `encode` raises as this does."""
         return self.classifier(self.vae.scaled(x))
 
     def bounds(self, x: Any, noise: Any) -> Tensor:
@@ -110,9 +114,11 @@ class M2(nn.Module):
         """−(B(x, y) + α ln q(y|x)) of the images whose label is known, −U(x) of the others; their mean, in nats.
 
         Eq. 31.8 (derivations/31-semi-supervised.md#eq-31-8). labels (N,) integers, −1 where not known. Raises
-        `ValueError` for others. Shown are the mean bound, without α, and the entropy of q(y|x): how undecided it is.
+        `ValueError` for others, and for no images. Shown are the mean bound, without α, and the entropy of q(y|x): how
+        undecided it is.
         """
-        labels = _integers("M2.loss", labels, self.classes, len(x))
+        check_batch("M2.loss", x, self.vae.pixels)
+        labels = _integers("M2.loss", labels, len(x), self.classes)
         bounds = self.bounds(x, backend.normal(rng, (len(x), self.vae.latent), like=self.vae.like))
         logits = self.logits(x)
         log_q = F.log_softmax(logits, -1)
@@ -128,11 +134,12 @@ def repeat_labelled(labels: Any, share: float) -> np.ndarray:
     """Row numbers to train on: each image once, but one with a label as often as makes these `share` of all rows.
 
     Eq. 31.9 (derivations/31-semi-supervised.md#eq-31-9). labels (N,), −1 where not known. Otherwise most minibatches
-    would hold no label at all. Raises `ValueError` where no label is known, or for a share outside (0, 1).
+    would hold no label at all. Raises `ValueError` for what are no labels, where none is known, or for a share outside
+    (0, 1).
     """
     if not 0 < share < 1:
         raise ValueError(f"repeat_labelled: share must lie between 0 and 1, got {share}")
-    labels = backend.to_host(labels)
+    labels = _integers("repeat_labelled", backend.to_host(labels), len(labels))
     known, unknown = np.flatnonzero(labels != UNKNOWN), np.flatnonzero(labels == UNKNOWN)
     if not len(known):
         raise ValueError(
@@ -147,8 +154,9 @@ def repeat_labelled(labels: Any, share: float) -> np.ndarray:
 def codes(model: VAE, x: Any, batch_size: int = 1000) -> tuple[Any, Any]:
     """μ and ln σ² of q(z|x): what M1 knows of images x (N, pixels), as two raw arrays (N, latent).
 
-    Raises `ValueError` for a model with a full covariance, which these do not describe.
+    Raises `ValueError` for a model with a full covariance, which these do not describe, and for one with classes.
     """
+    check_unlabelled("codes", model)
     if model.encoder.posterior != "diagonal":
         raise ValueError(
             f"codes: expected a VAE whose posterior is 'diagonal', got {model.encoder.posterior!r}: its covariance is "
@@ -171,13 +179,14 @@ def loss_on_codes(model: M2) -> Any:
     return loss
 
 
-def _integers(who: str, labels: Any, classes: int, n: int) -> Any:
+def _integers(who: str, labels: Any, n: int, classes: int | None = None) -> Any:
     """The labels as int64, where an unsigned one can be compared with −1. Raises `ValueError` for any that are none."""
-    wanted = f"{who}: expected {n} labels, integers 0 … {classes - 1}, or {UNKNOWN} where one is not known"
+    top = math.inf if classes is None else classes - 1
+    wanted = f"{who}: expected {n} labels, integers 0 … {top}, or {UNKNOWN} where one is not known"
     if labels.shape != (n,) or labels.dtype.kind not in "iu":
         raise ValueError(f"{wanted}, got {labels.dtype} {tuple(labels.shape)}")
     labels = labels.astype(np.int64)
-    if backend.host_scalar(((labels < UNKNOWN) | (labels >= classes)).any()):
+    if backend.host_scalar(((labels < UNKNOWN) | (labels > top)).any()):
         raise ValueError(f"{wanted}; some lie outside")
     return labels
 

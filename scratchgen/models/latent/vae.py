@@ -17,15 +17,20 @@ from ... import functional as F
 from ...autograd import Tensor, no_grad
 from ...distributions import Bernoulli, Categorical, MultivariateNormal, Normal
 from .assumptions import (
+    check_batch,
     check_codes,
     check_decoder,
+    check_draws,
+    check_extent,
     check_images,
     check_labels,
-    check_latent,
     check_levels,
-    check_penalty,
+    check_pairs,
     check_pixels,
+    check_posterior,
     check_real,
+    check_size,
+    check_weights,
 )
 from .bounds import iwae_bound, kl_sample, normalized_weights, weigh_path
 from .networks import Levels, check_shape, decoder_network, encoder_network, hidden_sizes
@@ -71,7 +76,7 @@ class Encoder(nn.Module):
         h = self.network(x)
         if self.posterior == "diagonal":
             return Normal(self.mean(h), self.log_variance(h))
-        return MultivariateNormal(self.mean(h), lower_triangle(self.factor(h)))
+        return MultivariateNormal(self.mean(h), lower_triangle(self.factor(h)), validate_args=False)
 
 
 class Decoder(nn.Module):
@@ -145,16 +150,16 @@ class VAE(nn.Module):
         rng: Any = None,
     ) -> None:
         check_decoder("VAE", decoder, variance)
-        check_latent("VAE", latent, posterior)
-        if classes is not None and classes < 1:
-            raise ValueError(f"VAE: expected at least one class, or classes=None for a model without, got {classes}")
+        check_posterior("VAE", posterior)
+        pixels, latent = check_size("VAE", "pixels", pixels), check_size("VAE", "latent", latent)
+        classes = None if classes is None else check_size("VAE", "classes", classes)
         if shape is not None:
             if math.prod(shape) != pixels:
                 raise ValueError(f"VAE: images {shape} have {math.prod(shape)} pixels, not pixels={pixels}")
             check_shape("VAE", shape)
         self.pixels, self.latent, self.classes = pixels, latent, classes
         self.beta, self.free_bits = 1.0, 0.0
-        sizes, labels = hidden_sizes(hidden), classes or 0
+        sizes, labels = hidden_sizes("VAE", hidden), classes or 0
         # An encoder of images sees a label as so many further maps, each constant.
         self.copies = 1 if shape is None else shape[1] * shape[2]
         seen = None if shape is None else (shape[0] + labels, *shape[1:])
@@ -163,7 +168,10 @@ class VAE(nn.Module):
 
     # ------------------------------------------------------------------------------------------------- distributions
     def encode(self, x: Any, labels: Any = None) -> Any:
-        """q(z|x), or q(z|x, y), for images x (N, pixels) and labels y (N,). Raises `ValueError` for other images."""
+        """q(z|x), or q(z|x, y), for images x (N, pixels) and labels y (N,). Raises `ValueError` for other images.
+
+        Grey pixels between two levels may be encoded, though a Bernoulli or a Categorical has no likelihood for them.
+        """
         check_images(type(self).__name__, x, self.pixels)
         return self.encoder(self._labelled(self.scaled(x), labels, self.copies))
 
@@ -177,8 +185,10 @@ class VAE(nn.Module):
 
         Eqs. 15.1, 15.3 and the categorical form (derivations/15-decoders.md#eq-15-1). Raises `ValueError` for pixels
         that p knows nothing of: grey ones for a Bernoulli, no whole numbers 0 … 255 for a Categorical, NaN for any; and
-        `TypeError` for integers that go to a Normal.
+        for images of another size or number; `TypeError` for integers that go to a Normal.
         """
+        check_images("VAE.log_likelihood", x, self.pixels)
+        check_pairs("VAE.log_likelihood", p.mean if isinstance(p, Normal) else p.logits, x)
         x = self.numbers(x)
         raw = x.data if isinstance(x, Tensor) else x
         if isinstance(p, Bernoulli):
@@ -203,8 +213,10 @@ class VAE(nn.Module):
         (derivations/12-elbo.md#eq-12-5)
 
         x (N, pixels), noise ε (k, N, latent) → (k, N), in nats. Their mean over k is the ELBO with both terms sampled,
-        and `bounds.iwae_bound` of them a bound that is tighter.
+        and `bounds.iwae_bound` of them a bound that is tighter. Raises as `log_likelihood`, and `ValueError` for other
+        noise.
         """
+        check_draws("VAE.log_weights", noise, len(x), self.latent)
         q = self.encode(x, labels)
         z = reparameterized(q, noise)
         # ln p(z) − ln q(z|x), where z is seen as a function of ε: the constants −½ ln 2π cancel.
@@ -217,7 +229,9 @@ class VAE(nn.Module):
 
         The numbers (k, N) are those of `log_weights`, and on average the gradients are. But ln q(z|x) counts as a
         function of z alone, and each z passes its share of the gradient on once more. For the bound and nothing else.
+        Raises as `log_weights`.
         """
+        check_draws("VAE.doubly_reparameterized", noise, len(x), self.latent)
         q = self.encode(x, labels)
         shares = np.zeros_like(noise, shape=noise.shape[:2])
         z = weigh_path(reparameterized(q, noise), shares)
@@ -236,9 +250,12 @@ class VAE(nn.Module):
     def loss(self, x: Any, *labels_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
         """The mean −ELBO of a batch, and its terms to be shown; everything in nats per image. Called as
         `loss(x, rng)` or `loss(x, labels, rng)`. In training `beta` and `free_bits` have their say; the ELBO shown is
-        the ELBO all the same."""
-        check_penalty("VAE", self.beta, self.free_bits)
+        the ELBO all the same. Raises as `log_likelihood`; `ValueError` for no images, for labels that do not fit, and
+        for a `beta` or `free_bits` that is negative, no number, or not to be had with a full covariance; `TypeError`
+        without a generator."""
+        check_weights("VAE", beta=self.beta, free_bits=self.free_bits)
         labels, rng = _labels_and_rng("VAE.loss", labels_and_rng)
+        check_batch("VAE.loss", x, self.pixels)
         q = self.encode(x, *labels)
         z = reparameterized(q, backend.normal(rng, (len(x), self.latent), like=self.like))
         reconstruction, divergence = -self.log_likelihood(self.decode(z, *labels), x).mean(), kl(q)
@@ -269,6 +286,7 @@ class VAE(nn.Module):
 
         def loss(x: Any, *labels_and_rng: Any) -> tuple[Tensor, dict[str, Any]]:
             labels, rng = _labels_and_rng("VAE.iwae_loss", labels_and_rng)
+            check_batch("VAE.iwae_loss", x, self.pixels)
             if self.training and (self.beta != 1 or self.free_bits):
                 raise ValueError(
                     f"VAE.iwae_loss: beta={self.beta} and free_bits={self.free_bits} would weigh a KL divergence, and "
@@ -286,7 +304,8 @@ class VAE(nn.Module):
 
         Eq. 12.1 (derivations/12-elbo.md#eq-12-1), read as a recipe. With `mean=True` the mean of p(x|z) in place of a
         draw from it: smoother to look at, but not a sample. A z from the encoder would give a reconstruction instead
-        (ledger B7).
+        (ledger B7). Raises `ValueError` for labels that do not fit, `TypeError` without a generator, and
+        `FloatingPointError` where logits to draw from are no numbers.
         """
         with no_grad():
             p = self.decode(backend.normal(rng, (n, self.latent), like=self.like), labels)
@@ -314,9 +333,14 @@ class VAE(nn.Module):
         return x if x.dtype == self.like.dtype else x.astype(self.like.dtype)
 
     def scaled(self, x: Any) -> Any:
-        """Images as networks read them: `numbers`, and grey levels 0 … 255 as 0 … 1."""
+        """Images as networks read them: `numbers`, and grey levels 0 … 255 as 0 … 1. Raises `ValueError` for bits and
+        levels that lie outside."""
         x = self.numbers(x)
-        return x * (1 / (LEVELS - 1)) if self.decoder.kind == "categorical" else x
+        if self.decoder.kind == "normal":
+            return x
+        levels = LEVELS if self.decoder.kind == "categorical" else 2
+        check_extent(type(self).__name__, x.data if isinstance(x, Tensor) else x, levels)
+        return x if levels == 2 else x * (1 / (levels - 1))
 
     def _labelled(self, rows: Any, labels: Any, copies: int = 1) -> Any:
         """Each row with its label behind it, as zeros and a one; every number `copies` times."""
@@ -361,4 +385,4 @@ def detached(q: Any) -> Any:
     """q with the numbers it has, as constants."""
     if isinstance(q, Normal):
         return Normal(q.mean.detach(), q.log_var.detach())
-    return MultivariateNormal(q.mean.detach(), q.factor.detach())
+    return MultivariateNormal(q.mean.detach(), q.factor.detach(), validate_args=False)

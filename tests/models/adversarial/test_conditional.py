@@ -278,6 +278,8 @@ def test_data_out_of_reach_and_no_room_for_noise(name, rng):
 def test_an_infogan_with_nothing_to_tell_apart(rng):
     with pytest.raises(ValueError, match="with classes=1 a category says nothing"):
         InfoGAN(generator(3, rng), heads(6, rng), classes=1)
+    with pytest.raises(ValueError, match="InfoGAN: continuous counts the numbers in the code, at least 0, got -1"):
+        InfoGAN(generator(5, rng), heads(2, rng), classes=3, continuous=-1)
     with pytest.raises(ValueError, match="counts z and the 4 numbers behind it"):
         InfoGAN(generator(1, rng), heads(6, rng), classes=2)
     with pytest.raises(ValueError, match=r"^InfoGAN: expected 2 labels"):
@@ -342,6 +344,39 @@ def test_a_penalty_of_a_discriminator_with_batch_norm(name, rng):
     with pytest.raises(
         ValueError, match=r"penalty: expected a discriminator that looks at each image alone, .* BatchNorm1d"
     ):
+        game.discriminator_loss(*batch, rng)
+
+
+@games
+def test_tensors_for_labels_as_well(name, rng):
+    game, batch = GAMES[name](rng).astype(np.float64), batch_of(name, rng)
+    if name.startswith("SGAN"):
+        batch[1][::2] = -1
+    for loss in (game.discriminator_loss, game.generator_loss):
+        expected = loss(*batch, np.random.default_rng(0))[0].item()
+        assert loss(*map(sg.tensor, batch), np.random.default_rng(0))[0].item() == expected
+    if not name.startswith("SGAN"):
+        given_ = [np.arange(K), np.zeros((K, 2))][: 2 if name == "InfoGAN" else 1]
+        expected = game.sample(K, np.random.default_rng(0), *given_)
+        found = game.sample(K, np.random.default_rng(0), *map(sg.tensor, given_))
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_tensors_that_are_no_labels(name, rng):
+    with pytest.raises(ValueError, match=rf"^{name[:2]}.*: expected 4 labels, .* got float64\(4,\)".replace("-", "")):
+        GAMES[name](rng).sample(4, rng, sg.tensor(np.zeros(4)))
+
+
+@games
+def test_an_empty_minibatch_and_data_that_is_not_finite(name, rng):
+    game, batch = GAMES[name](rng), batch_of(name, rng, dtype=np.float32)
+    who = type(game).__name__
+    for loss in (game.discriminator_loss, game.generator_loss):
+        with pytest.raises(ValueError, match=rf"^{who}: the minibatch is empty"):
+            loss(*(a[:0] for a in batch), rng)
+    batch[0][0, 0] = np.nan
+    with pytest.raises(ValueError, match="GAN: the data has values that are not finite"):
         game.discriminator_loss(*batch, rng)
 
 

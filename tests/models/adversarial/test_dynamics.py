@@ -18,6 +18,7 @@ from scratchgen.models.adversarial.dynamics import (
     play,
     simultaneous,
     unrolled,
+    unrolled_jacobian,
 )
 
 coordinates = st.floats(-2, 2)
@@ -137,6 +138,7 @@ def test_a_path_is_measured_without_knowing_the_game():
     ("call", "complaint"),
     [
         (lambda: unrolled(DIRAC, (1.0, 1.0), 0.1, -1), "unrolled: k .* got -1"),
+        (lambda: unrolled_jacobian(1.0, 0.1, -1), "unrolled_jacobian: k .* got -1"),
         (lambda: measured(np.zeros((5, 3))), r"measured: expected a path .* got \(5, 3\)"),
         (lambda: measured(np.ones((2, 2))), r"measured: expected .* two steps"),
         (lambda: measured(np.outer(0.9 ** np.arange(9), [1.0, 2.0])), "measured: the path is a straight line"),

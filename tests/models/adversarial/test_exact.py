@@ -98,6 +98,9 @@ def test_planes_and_single_points_and_nothing_at_all():
         (lambda: optimal_logits([np.nan, 1.0], [0.5, 0.5]), "optimal_logits: .* NaN"),
         (lambda: minimax(np.ones(3)), r"minimax: expected a table .* got \(3,\)"),
         (lambda: maximin(np.ones((0, 2))), r"maximin: expected a table .* got \(0, 2\)"),
+        (lambda: best_law(np.zeros((2, 2))), r"best_law: expected logits \(points,\).* got \(2, 2\)"),
+        (lambda: best_law([]), r"best_law: expected .* got \(0,\)"),
+        (lambda: best_law([0.0, np.nan]), "best_law: expected .* no NaN"),
     ],
 )
 def test_what_is_no_law_and_no_table_is_refused(call, complaint):

@@ -205,7 +205,10 @@ def test_pca_on_devices_and_in_float32(rng, device):
         ({"masked": 1.0}, r"masked, the share of blanked pixels, must lie in \[0, 1\), got 1\.0"),
         ({"masked": -0.1}, r"masked, .* got -0\.1"),
         ({"shape": (1, 8, 8)}, r"images of shape \(1, 8, 8\) have 64 pixels, not 784"),
-        ({"latent": 0}, "Autoencoder: latent must be at least 1, got 0"),
+        ({"latent": 0}, "Autoencoder: latent must be a whole number, at least 1, got 0"),
+        ({"latent": 2.0}, r"Autoencoder: latent must be a whole number, at least 1, got 2\.0"),
+        ({"pixels": 784.0}, r"Autoencoder: pixels must be a whole number, at least 1, got 784\.0"),
+        ({"hidden": (40, -3)}, "Autoencoder: hidden must be a whole number, at least 1, got -3"),
         ({"shape": (1, 28, 28)}, r"two layers: hidden=\(16, 32\)"),
     ],
 )
@@ -228,6 +231,14 @@ def test_pca_wants_directions_that_there_are(latent, rng):
         pca(rng.random((9, 5)), latent)
 
 
+def test_pca_wants_rows_and_takes_a_tensor(rng):
+    x = rng.random((9, 5))
+    for shape in ((5,), (9, 1, 5)):
+        with pytest.raises(ValueError, match=r"pca: expected data as rows, \(N, pixels\), got \("):
+            pca(np.resize(x, shape), 1)
+    np.testing.assert_array_equal(pca(sg.tensor(x), 2).directions, pca(x, 2).directions)
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_pca_wants_finite_data(wrong, rng):
     x = rng.random((9, 5))
@@ -236,24 +247,58 @@ def test_pca_wants_finite_data(wrong, rng):
         pca(x, 2)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(
     ("factor", "found"),
     [(255, "these lie in .* divide them by 255"), (-1, "these lie in"), (np.nan, "some are NaN or infinite; find out")],
 )
-def test_a_cross_entropy_refuses_what_is_no_probability(factor, found, rng, device):
-    model = Autoencoder(6, 5, 2, loss="cross-entropy", rng=rng).to(device)
+def test_a_sigmoid_refuses_what_it_cannot_answer(factor, found, loss, rng, device):
+    model = Autoencoder(6, 5, 2, loss=loss, rng=rng).to(device)
     x = backend.to_device(rng.random((3, 6), dtype=np.float32), device)
     for images in (x * np.float32(factor), sg.Tensor(x * np.float32(factor))):
-        with pytest.raises(ValueError, match=rf"Autoencoder.loss: a cross-entropy wants pixels in \[0, 1\], {found}"):
+        with pytest.raises(
+            ValueError, match=rf"Autoencoder.loss: a sigmoid's answers want pixels in \[0, 1\], {found}"
+        ):
             model.loss(images)
     assert np.isfinite(model.loss(x)[0].item())
+    assert np.isfinite(model.loss((x > 0.5).astype(np.uint8))[0].item())
+
+
+@pytest.mark.parametrize("loss", ["squared error", "absolute error"])
+def test_a_linear_output_takes_real_pixels_of_any_size(loss, rng, device):
+    model = Autoencoder(6, 5, 2, loss=loss, output="linear", rng=rng).to(device)
+    x = rng.standard_normal((3, 6)).astype(np.float32)
+    assert np.isfinite(model.loss(backend.to_device(255 * x, device))[0].item())
+    with pytest.raises(TypeError, match=r"Autoencoder.loss: a linear output wants real pixels, got uint8; divide"):
+        model.loss(backend.to_device(x.astype(np.uint8), device))
+    x[1, 2] = np.nan
+    with pytest.raises(ValueError, match=r"Autoencoder.loss: a linear output wants real pixels, some are NaN"):
+        model.loss(backend.to_device(x, device))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("shape", [(6,), (0, 6), (2, 1, 6)])
-def test_images_that_are_no_rows_or_none_at_all_have_no_loss(loss, shape, rng):
-    with pytest.raises(ValueError, match=r"Autoencoder.loss: expected images as rows \(N, pixels\), at least one, got"):
-        Autoencoder(6, 5, 2, loss=loss, rng=rng).loss(np.zeros(shape, np.float32))
+def test_images_of_another_size_or_none_at_all_have_no_loss(loss, rng):
+    model = Autoencoder(6, 5, 2, loss=loss, rng=rng)
+    for shape in ((6,), (2, 1, 6), (2, 5)):
+        with pytest.raises(ValueError, match=r"Autoencoder.loss: expected images as rows, \(N, 6\), got"):
+            model.loss(np.zeros(shape, np.float32))
+    with pytest.raises(ValueError, match=r"Autoencoder.loss: expected at least one image, got \(0, 6\)"):
+        model.loss(np.zeros((0, 6), np.float32))
+
+
+@pytest.mark.parametrize("form", [{"hidden": 4}, {"hidden": (2, 3), "shape": (1, 4, 4)}], ids=["mlp", "conv"])
+def test_images_of_another_size_have_no_code(form, rng):
+    model = Autoencoder(16, latent=2, rng=rng, **form)
+    for shape in ((3, 15), (3, 32), (16,), (3, 1, 4, 4)):
+        with pytest.raises(ValueError, match=r"Autoencoder: expected images as rows, \(N, 16\), got .*reshape"):
+            model.encode(np.zeros(shape, np.float32))
+
+
+def test_sizes_may_be_integers_of_any_kind(rng):
+    sizes = np.array([6, 5, 2])
+    model = Autoencoder(*sizes, rng=rng)
+    assert model.decode(model.encode(rng.random((3, 6), dtype=np.float32))).shape == (3, 6)
+    assert [type(size) for size in (model.pixels, model.latent)] == [int, int]
 
 
 # --------------------------------------------------------------------------------------------------- and the classifier

@@ -138,7 +138,8 @@ class Scaled:
     encoder is the posterior, moved by `shift` standard deviations and `stretch` times as wide."""
 
     def __init__(self, latent=2, scale=1.5, sigma=0.7, shift=0.0, stretch=1.0, dtype=np.float64, device="cpu"):
-        self.latent, self.sigma, self.shift, self.stretch = latent, sigma, shift, stretch
+        self.latent = self.pixels = latent
+        self.sigma, self.shift, self.stretch = sigma, shift, stretch
         self.scale = sg.tensor(np.linspace(0.5, scale, latent), dtype=dtype, device=device)
         self.like = self.scale.data
         self.rows = []  # how many images each decode was given
@@ -236,8 +237,12 @@ def test_labels_travel_with_their_images(method, rng):
 @pytest.mark.parametrize("method", [log_prob, prior_log_prob])
 def test_misuse_is_explained(method, rng):
     model, name = Scaled(), method.__name__
-    with pytest.raises(ValueError, match=rf"^{name}: expected images as rows \(N, pixels\), got \(3, 1, 2\); use x"):
-        method(model, np.zeros((3, 1, 2)), 5, rng)
+    for shape in ((3, 1, 2), (3, 1), (2,)):  # one pixel would stand for all of them
+        with pytest.raises(ValueError, match=rf"^{name}: expected images as rows, \(N, 2\), got .*; x.reshape"):
+            method(model, np.zeros(shape), 5, rng)
+    for seed in (None, 3):
+        with pytest.raises(TypeError, match=f"rng: expected a random generator, .* got {seed}"):
+            method(model, np.zeros((3, 2)), 5, seed)
     with pytest.raises(ValueError, match=f"^{name}: expected k ≥ 1 samples and a chunk ≥ 1, got k=0 and chunk=1000"):
         method(model, np.zeros((3, 2)), 0, rng)
     assert method(model, np.zeros((0, 2)), 5, rng).log_prob.shape == (0,)

@@ -293,7 +293,10 @@ def test_options_that_do_not_fit_are_refused():
         r"HandVAE: images \(1, 4, 4\) have 16 pixels, not pixels=6": {"shape": (1, 4, 4)},
         r"HandVAE: expected images .* got \(1, 2, 3\)": {"shape": (1, 2, 3), "hidden": (2, 3)},
         r"hidden=\(16, 32\), for example, not \(5,\)": {"shape": (1, 4, 4), "pixels": 16},
-        "HandVAE: latent must be at least 1, got 0": {"latent": 0},
+        "HandVAE: latent must be a whole number, at least 1, got 0": {"latent": 0},
+        r"HandVAE: latent must be a whole number, at least 1, got 2\.0": {"latent": 2.0},
+        "HandVAE: pixels must be a whole number, at least 1, got None": {"pixels": None},
+        "HandVAE: hidden must be a whole number, at least 1, got -3": {"hidden": -3},
         "HandVAE: variance='scalar' wants decoder='normal'": {"variance": "scalar"},
     }.items():
         with pytest.raises(ValueError, match=match):
@@ -330,9 +333,18 @@ def test_what_would_leave_the_dtype_or_the_shape_is_refused():
     for shape in ((4, 1), (1, 2), (2,)):
         with pytest.raises(ValueError, match=r"HandVAE: expected noise \(4, 2\) for these images, got"):
             hand.forward(x, np.ones(shape, np.float32))
-    for images in (x[:0], x[0], x[:, :5]):
-        with pytest.raises(ValueError, match=r"HandVAE: expected images \(N, 6\), at least one, got"):
+    for images in (x[0], x[:, :5]):
+        with pytest.raises(ValueError, match=r"HandVAE: expected images as rows, \(N, 6\), got"):
             hand.forward(images, noise[: len(images)])
+    with pytest.raises(ValueError, match=r"HandVAE: expected at least one image, got \(0, 6\)"):
+        hand.forward(x[:0], noise[:0])
+
+
+def test_sizes_may_be_integers_of_any_kind():
+    sizes = np.array([6, 5, 2])
+    hand = HandVAE(*sizes, rng=np.random.default_rng(0))
+    expected = HandVAE(6, 5, 2, rng=np.random.default_rng(0)).state_dict()
+    assert all((value == expected[name]).all() for name, value in hand.state_dict().items())
 
 
 @pytest.mark.equation("15.15")

@@ -217,6 +217,27 @@ def test_what_does_not_fit_is_named(rng):
         model.log_prob(np.zeros((2, 8)))
     with pytest.raises(ValueError, match=r"LinearGaussian.gap: expected q with means \(2, 3\), got \(2, 4\)"):
         model.gap(np.zeros((2, 7)), random_q(rng, 2, 4, False))
+    with pytest.raises(ValueError, match=r"LinearGaussian.log_weights: expected noise \(k, 2, 3\), .* got \(2, 3\)"):
+        model.log_weights(np.zeros((2, 7)), np.zeros((2, 3)))
+    p = model.decode(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match=r"LinearGaussian.log_likelihood: expected images \(N, 7\), got \(2, 1\)"):
+        model.log_likelihood(p, np.zeros((2, 1)))
+    with pytest.raises(TypeError, match=r"rng: expected a random generator, .* got None"):
+        model.sample(2, None)
+
+
+@pytest.mark.equation("16.5", "16.8")
+def test_a_covariance_that_all_images_share_may_be_given_once(rng):
+    """As the posterior's is: its gap is 0, and the exact ELBO ln p(x)."""
+    model = random_model(rng)
+    x = model.sample(5, rng)
+    means, covariance = model.posterior(x)
+    q = MultivariateNormal(means, np.linalg.cholesky(covariance))
+    np.testing.assert_allclose(model.gap(x, q), np.zeros(5), atol=1e-12)
+    np.testing.assert_allclose(model.exact_elbo(x, q), model.log_prob(x), rtol=1e-12)
+    for shared, own in ((q.entropy(), model.encode(x).entropy()), (q.log_prob(means), model.encode(x).log_prob(means))):
+        assert shared.shape == (5,)
+        np.testing.assert_allclose(shared.numpy(), own.numpy(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("log_var", [0.0, np.array([0.3, -1.0, 0.5])], ids=["a number", "a row"])

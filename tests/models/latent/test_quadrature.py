@@ -97,7 +97,7 @@ def test_on_the_solvable_model_it_gives_the_closed_forms(rng):
     np.testing.assert_allclose(exact.posterior, exact.encoder, atol=1e-10)
     mean, covariance = model.posterior(x)
     np.testing.assert_allclose(exact.posterior, norm.pdf(GRID, mean, covariance[0, 0] ** 0.5), atol=1e-10)
-    encoder = VAE(4, 3, 1, rng=rng).astype(np.float64)
+    encoder = VAE(4, 3, 1, "normal", rng=rng).astype(np.float64)
     model.encode = encoder.encode
     q = encoder.encode(x)
     worse = solve(model, x)
@@ -178,6 +178,8 @@ def test_the_error_is_estimated_and_a_poor_grid_is_refused(rng):
         solve(model, x)
     with pytest.raises(ValueError, match=r"only a model with latent=1 .* got 2"):
         solve(VAE(6, 5, 2, rng=rng), x)
+    with pytest.raises(ValueError, match=r"solve: takes no labels, .* without classes, got one with classes=4"):
+        solve(VAE(6, 5, 1, classes=4, rng=rng), x)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, bool, np.int64, "tensor"])

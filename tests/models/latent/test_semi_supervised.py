@@ -159,10 +159,31 @@ def test_what_cannot_be_learned_is_refused(rng):
         repeat_labelled(np.full(50, UNKNOWN), 0.2)
     with pytest.raises(ValueError, match="share must lie between 0 and 1, got 1"):
         repeat_labelled(np.array([0, UNKNOWN]), 1)
+    for wrong in (np.array([0, -2, 1]), np.array([0.0, 1.0]), np.array([[0, 1]])):
+        with pytest.raises(ValueError, match=r"repeat_labelled: expected . labels, integers"):
+            repeat_labelled(wrong, 0.2)
+    for alpha in (math.nan, -5.0, math.inf):
+        with pytest.raises(ValueError, match=f"M2: alpha must be finite and at least 0, got {alpha}"):
+            small(rng, alpha=alpha)
+    assert small(rng, alpha=0).alpha == 0
     with pytest.raises(ValueError, match="M2: with classes=1 there is nothing to tell apart"):
         M2(6, 4, 2, 1)
     with pytest.raises(ValueError, match="VAE: a Bernoulli decoder wants pixels that are 0 or 1"):
         small(rng).loss(rng.random((7, 6)), MIXED, rng)
+
+
+def test_a_minibatch_without_images_is_refused(rng):
+    with pytest.raises(ValueError, match=r"M2.loss: expected at least one image, got \(0, 6\)"):
+        small(rng).loss(np.zeros((0, 6)), MIXED[:0], rng)
+
+
+def test_what_is_classified_may_be_grey_but_lies_between_0_and_1(rng, device):
+    model, x = small(rng).to(device), rng.random((3, 6))
+    assert model.predict(backend.to_device(x, device)).shape == (3,)
+    for wrong in (255.0, -0.1, math.nan):
+        x[1, 2] = wrong
+        with pytest.raises(ValueError, match="a Bernoulli decoder wants pixels that are 0 or 1"):
+            model.predict(backend.to_device(x, device))
 
 
 def test_all_labels_known_repeats_nothing():
@@ -183,6 +204,8 @@ def test_codes_of_no_images_and_of_a_full_covariance(rng):
         assert (found.shape, found.dtype) == ((0, 2), np.float32)
     with pytest.raises(ValueError, match="codes: expected a VAE whose posterior is 'diagonal', got 'full'"):
         codes(VAE(6, 4, 2, posterior="full", rng=rng), bits(rng, 3, 6, dtype=np.float32))
+    with pytest.raises(ValueError, match=r"codes: takes no labels, .* without classes, got one with classes=3"):
+        codes(VAE(6, 4, 2, classes=3, rng=rng), bits(rng, 3, 6, dtype=np.float32))
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float64])

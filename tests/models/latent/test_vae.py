@@ -186,6 +186,61 @@ def test_pixels_that_are_no_bits_are_told_what_they_are(wrong, found, rng, devic
         model.to(device).loss(there, rng)
 
 
+@pytest.mark.parametrize(("decoder", "top"), [("bernoulli", 1), ("categorical", 255)])
+def test_what_is_encoded_may_be_grey_but_lies_among_the_levels(decoder, top, rng, device):
+    model, x, _ = small(rng, decoder)
+    model.to(device)
+    x[1, 2] = 0.5 * top
+    assert np.isfinite(model.encode(backend.to_device(x, device)).mean.numpy()).all()
+    wanted = {1: "a Bernoulli decoder wants pixels that are 0 or 1", 255: "whole numbers 0 … 255"}[top]
+    for wrong in (-0.1, top + 1, 255 * (top + 1), math.nan, math.inf):
+        x[1, 2] = wrong
+        there = backend.to_device(x, device)
+        for images in (there, sg.Tensor(there)):
+            with pytest.raises(ValueError, match=f"VAE: .*{wanted}, "):
+                model.encode(images)
+    if top == 1:
+        with pytest.raises(ValueError, match="these lie in 0 … 255; bring them into"):
+            model.encode(backend.to_device(np.array([[0, 255, 3, 7, 0, 1]], np.uint8), device))
+
+
+@DECODERS
+def test_every_distribution_wants_its_own_image(decoder, variance, rng, device):
+    """One pixel for all of them, or one image for all z, would broadcast to a number that means nothing."""
+    model, x, _ = small(rng, decoder, variance)
+    p, x = model.to(device).decode(backend.to_device(np.ones((3, 2)), device)), backend.to_device(x, device)
+    assert model.log_likelihood(p, x).shape == (3,)
+    for wrong in (x[:, :1], x[0], x[:, None]):
+        with pytest.raises(ValueError, match=r"VAE.log_likelihood: expected images as rows, \(N, 6\), got"):
+            model.log_likelihood(p, wrong)
+    with pytest.raises(ValueError, match=r"VAE.log_likelihood: expected an image for each of 3 distributions .* got 1"):
+        model.log_likelihood(p, x[:1])
+
+
+def test_a_minibatch_without_images_is_refused(rng):
+    model, x, _ = small(rng)
+    for name, loss in (("loss", model.loss), ("iwae_loss", model.iwae_loss(3))):
+        with pytest.raises(ValueError, match=rf"^VAE.{name}: expected at least one image, got \(0, 6\)"):
+            loss(x[:0], rng)
+
+
+def test_sizes_may_be_integers_of_any_kind(rng):
+    pixels, hidden, latent, classes = np.array([6, 5, 2, 3])
+    for form in ({}, {"hidden": (hidden, hidden)}, {"classes": classes}):
+        model = VAE(**{"pixels": pixels, "hidden": hidden, "latent": latent} | form, rng=rng)
+        labels = np.array([0, 2, 1]) if model.classes else None
+        assert model.sample(3, rng, labels=labels).shape == (3, 6)
+        assert [type(size) for size in (model.pixels, model.latent)] == [int, int]
+
+
+def test_a_model_that_has_diverged_draws_nothing(rng):
+    for decoder in ("bernoulli", "categorical"):
+        model, _, _ = small(rng, decoder)
+        next(model.decoder.parameters()).data[0, 0] = math.nan
+        with pytest.raises(FloatingPointError, match=r"sample: to draw, logits have to be numbers.* diverged"):
+            model.sample(3, rng)
+
+
 @pytest.mark.parametrize("variance", [None, "scalar", 0.3])
 def test_a_normal_decoder_wants_real_numbers(variance, rng, device):
     """Of any size, for nothing says that they are pixels in [0, 1]: M1+M2 hands codes in. But levels 0 … 255 as they
@@ -548,7 +603,7 @@ def test_codes_of_another_size_are_refused(shape, form, rng):
 def test_images_that_are_no_rows_of_its_pixels_are_refused(form, rng):
     model, x, _ = small(rng, **form)
     for wrong in (x[:, 1:], x[0], x.reshape(3, 1, 2, -1), np.repeat(x, 2, 1)):
-        with pytest.raises(ValueError, match=rf"VAE: expected images as rows, \(N, {model.pixels}\), got .*reshape"):
+        with pytest.raises(ValueError, match=rf"VAE.loss: expected images as rows, \(N, {model.pixels}\), got .*resh"):
             model.loss(wrong, rng)
     assert model.encode(x[:0]).mean.shape == (0, 2)  # none are fewer, and no others
 
@@ -586,8 +641,17 @@ def test_options_that_do_not_fit_are_refused(rng):
         r"sides divide by 4, got \(1, 2, 3\)": {"shape": (1, 2, 3), "hidden": (2, 3)},
         r"hidden=\(16, 32\), for example, not \(4,\)": {"shape": (1, 4, 4), "pixels": 16},
         "posterior must be 'diagonal' or 'full', got 'banana'": {"posterior": "banana"},
-        "latent must be at least 1, got 0": {"latent": 0},
-        r"latent counts dimensions, expected a whole number, got 2\.5": {"latent": 2.5},
+        "VAE: latent must be a whole number, at least 1, got 0": {"latent": 0},
+        r"VAE: latent must be a whole number, at least 1, got 2\.0": {"latent": 2.0},
+        r"VAE: pixels must be a whole number, at least 1, got 6\.0": {"pixels": 6.0},
+        "VAE: hidden must be a whole number, at least 1, got 0": {"hidden": 0},
+        r"VAE: hidden must be a whole number, at least 1, got -3": {"hidden": (4, -3)},
+        "VAE: hidden must be a whole number, at least 1, got None": {"hidden": None},
+        r"VAE: shape must be a whole number, at least 1, got 4\.0": {
+            "pixels": 16,
+            "hidden": (2, 3),
+            "shape": (1, 4.0, 4),
+        },
     }.items():
         with pytest.raises(ValueError, match=match):
             small(rng, **form)
@@ -640,8 +704,10 @@ def test_every_latent_dimension_wants_its_own_noise(posterior, rng):
     for shape in ((3, 1), (1, 2)):
         with pytest.raises(ValueError, match=r"expected noise \(3, 2\)"):
             model.elbo(x, np.ones(shape))
-        with pytest.raises(ValueError, match=r"expected noise \(3, 2\)"):
-            model.log_weights(x, np.ones((5, 3, 1)))
+    for shape in ((5, 3, 1), (5, 1, 2), (3, 2)):
+        for method in (model.log_weights, model.doubly_reparameterized):
+            with pytest.raises(ValueError, match=rf"VAE.{method.__name__}: expected noise \(k, 3, 2\), .* got \("):
+                method(x, np.ones(shape))
 
 
 @pytest.mark.parametrize("name", ["beta", "free_bits"])
@@ -657,8 +723,9 @@ def test_weights_of_the_kl_that_mean_nothing_are_refused(name, value, rng):
     ("options", "complaint"),
     [
         ({"pixels": 16, "hidden": (2, 3), "shape": (4, 4)}, r"VAE: expected images \(C, H, W\) .* got \(4, 4\)"),
-        ({"classes": 0}, "VAE: expected at least one class, .* got 0"),
-        ({"classes": -2}, "VAE: expected at least one class, .* got -2"),
+        ({"classes": 0}, "VAE: classes must be a whole number, at least 1, got 0"),
+        ({"classes": -2}, "VAE: classes must be a whole number, at least 1, got -2"),
+        ({"classes": 3.0}, r"VAE: classes must be a whole number, at least 1, got 3\.0"),
         ({"decoder": "normal", "variance": math.inf}, "variance=inf wants .* to be positive and finite"),
     ],
 )
