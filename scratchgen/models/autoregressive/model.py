@@ -130,8 +130,8 @@ class Autoregressive(nn.Module):
 
         An element is drawn given all elements *before* it in `order`. Where known ones come later, the result is
         therefore no draw from p(unknown | known): those still to come have no say. It is drawn from the c of Eq. 3.20
-        (derivations/03-conditionals.md#eq-3-20). Raises as `log_prob`, `ValueError` for a mask that is not of this kind, and `FloatingPointError` where the model's logits
-        are no numbers.
+        (derivations/03-conditionals.md#eq-3-20). Raises as `log_prob`, `ValueError` for a mask that is not of this
+        kind, and `FloatingPointError` where the model's logits are no numbers.
         """
         mask = self.checked_mask(x, known_mask)
         levels = np.where(mask, x, 0).astype(self.like.dtype, order="C")  # so that `flat` is a view of it
