@@ -170,9 +170,9 @@ def keep_memory() -> None:
     mallopt(trim_threshold, 2**31 - 1)
 
 
-def generator(rng: Any) -> Any:
-    """`rng` itself. Raises `TypeError` for what is no random generator, such as a seed."""
-    if not hasattr(rng, "standard_normal"):
+def generator(rng: Any, draws: str = "standard_normal") -> Any:
+    """`rng` itself. Raises `TypeError` for what cannot make such `draws`: no random generator, a seed for example."""
+    if not hasattr(rng, draws):
         raise TypeError(f"rng: expected a random generator, np.random.default_rng({rng!r}) for example, got {rng!r}")
     return rng
 
@@ -188,7 +188,7 @@ def normal(rng: Any, shape: Sequence[int], like: Array) -> Array:
 
 def uniform(rng: Any, shape: Sequence[int], like: Array) -> Array:
     """Numbers uniform on [0, 1) from `rng`, with the dtype and on the device of `like` (see `normal`)."""
-    return _beside(generator(rng).random(tuple(shape), dtype=like.dtype), like)
+    return _beside(generator(rng, "random").random(tuple(shape), dtype=like.dtype), like)
 
 
 def _beside(x: Array, like: Array) -> Array:

@@ -234,11 +234,14 @@ def test_a_training_with_dropout_says_so(tmp_path):
         pixelcnn.main(pixelcnn.Config(out=tmp_path / "c", model="gated", dropout=0.1))
 
 
-@pytest.mark.parametrize("model", ["pixelcnn", "diagonal"])
-def test_the_weights_that_come_with_the_demo_know_digits(model):
-    config = pixelcnn.Config(model=model)
+@pytest.mark.parametrize("name", ["pixelcnn", "diagonal", "pixelcnn-dynamic", "diagonal-dynamic"])
+def test_the_weights_that_come_with_the_demo_know_digits(name):
+    """By their own kind of bits."""
+    model, *kind = name.split("-")
+    config = pixelcnn.Config(model=model, start=weights.FOLDER / f"{name}.npz", evaluate=True)
     model, facts = pixelcnn.pretrained(config)
-    bits = options.load_bits(config, "static")
+    assert config.bits == facts["recipe"]["bits"] == (kind or ["static"])[0]
+    bits = options.load_bits(config, config.bits)
     mean, error = pixelcnn.measure(model, bits.test[:60])
     assert mean < facts["validation NLL"] + 3 * error
     assert mean < 100  # of bits of other digits than it has learned from; independent pixels have 206
