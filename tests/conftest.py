@@ -1,5 +1,9 @@
 """What all tests share: the devices they run on, and how hypothesis draws its examples."""
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: tests run side by side, and share the cores already
+
 import hypothesis
 import pytest
 
