@@ -3,9 +3,8 @@
 python -m demos.latent_space
 
 C-DIM: VAEs with 2, 5, 10 and 20 latent dimensions (잠재 차원) side by side, and how far their samples are from real
-digits. C-MANI: the plane of the first, and which
-digit lies where in it. Then two walks in 20 dimensions: from one digit to another, and along a direction that stands
-for an attribute.
+digits. C-MANI: the plane of the first, and which digit lies where in it. Then two walks in 20 dimensions: from one
+digit to another, and along a direction that stands for an attribute.
 """
 
 from __future__ import annotations

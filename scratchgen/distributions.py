@@ -56,7 +56,7 @@ class Bernoulli:
 
     def sample(self, rng: Any, n: Shape = ()) -> Tensor:
         """Zeros and ones in the logits' dtype; `n` adds axes in front. Raises `FloatingPointError` for NaN logits."""
-        _check_drawable("Bernoulli", ~np.isnan(self.logits.data))
+        check_drawable("Bernoulli.sample", self.logits.data, bits=True)
         chance = F.sigmoid(self.logits.data)
         u = backend.uniform(rng, _shape(n, chance), chance)
         return Tensor((u < chance).astype(chance.dtype))
@@ -101,7 +101,7 @@ class Categorical:
     def sample(self, rng: Any, n: Shape = ()) -> Tensor:
         """Class numbers, by the inverse of the cumulative distribution; `n` adds axes in front. Raises
         `FloatingPointError` for logits that are NaN or +∞."""
-        _check_drawable("Categorical", np.isfinite(self.logits.data.max(-1)))
+        check_drawable("Categorical.sample", self.logits.data, bits=False)
         cumulative = np.cumsum(F.softmax(self.logits.data, -1), axis=-1)
         total = cumulative[..., -1:]  # 1 up to rounding; scaled to it, u stays below
         u = backend.uniform(rng, _shape(n, total), total)
@@ -314,11 +314,13 @@ def _check_factor(factor: Any) -> None:
         )
 
 
-def _check_drawable(who: str, numbers: Any) -> None:
-    """Raise `FloatingPointError` unless all logits are `numbers`, a raw array of booleans: no x would be likelier."""
-    if not backend.host_scalar(numbers.all()):
+def check_drawable(who: str, logits: Any, bits: bool) -> None:
+    """Raise `FloatingPointError` unless raw logits, of `bits` or of a softmax (…, K), are numbers: of those that are
+    none, no x would be likelier. σ(±∞) is a probability; ∞ − ∞, in a softmax, is none."""
+    if not backend.host_scalar((~np.isnan(logits) if bits else np.isfinite(logits.max(-1))).all()):
+        got = "NaN" if bits else "NaN or infinite ones"
         raise FloatingPointError(
-            f"{who}.sample: to draw, logits have to be numbers, some are none: has the model's training diverged?"
+            f"{who}: to draw, logits have to be numbers, got {got}: has the model's training diverged?"
         )
 
 

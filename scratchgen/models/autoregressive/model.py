@@ -19,6 +19,7 @@ import numpy as np
 from ... import backend, nn
 from ... import functional as F
 from ...autograd import Tensor, no_grad
+from ...distributions import check_drawable
 
 __all__ = ["Autoregressive", "quantile"]
 
@@ -211,10 +212,8 @@ def quantile(logits: Any, u: Any) -> Any:
     logits of a Bernoulli, shaped as u, x = 1 if u ≥ p(0) = σ(−a); or (*u.shape, K) of a softmax → levels in the shape
     and dtype of u. Raises `FloatingPointError` for logits that are no numbers: no level would be more likely.
     """
-    bernoulli = logits.ndim == u.ndim  # σ(±∞) is a probability; ∞ − ∞, in a softmax, is none
-    if not backend.host_scalar((~np.isnan(logits) if bernoulli else np.isfinite(logits.max(-1))).all()):
-        got = "NaN" if bernoulli else "NaN or infinite ones"
-        raise FloatingPointError(f"to draw, logits have to be numbers, got {got}: has the model's training diverged?")
+    bernoulli = logits.ndim == u.ndim
+    check_drawable("quantile", logits, bernoulli)
     if bernoulli:
         return (u >= F.sigmoid(-logits)).astype(u.dtype)
     cumulative = np.cumsum(F.softmax(logits, -1), axis=-1)
