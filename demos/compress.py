@@ -82,7 +82,7 @@ def models(config: Config, bits: Bits) -> dict[str, Any]:
     fvsbn, made = FVSBN(shape), MADE(shape, (config.hidden,), rng=rng)
     for bias in (fvsbn.bias, made.layers[-1].bias):  # what independent pixels know, they need not learn
         bias.data[...] = independent.bias.data.ravel()
-    pixelcnn = PixelCNN(shape, 2, config.channels, config.blocks, rng, kernel=7)
+    pixelcnn = PixelCNN(shape, 2, config.channels, config.blocks, rng, kernel=7, positions=True)
     return {
         "independent pixels": independent.to(config.device),
         "FVSBN": learn(config, bits, fvsbn, "fvsbn", optim.Adam, 2e-3, 2 * epochs),

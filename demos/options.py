@@ -76,7 +76,8 @@ def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Confi
         kind, text = get_args(hints[f.name])
         flag = "--" + f.name.replace("_", "-")
         if kind is bool:
-            parser.add_argument(flag, action="store_true", help=text, default=argparse.SUPPRESS)
+            action = argparse.BooleanOptionalAction if f.default else "store_true"  # --no-x where x is usual
+            parser.add_argument(flag, action=action, help=text, default=argparse.SUPPRESS)
             continue
         text += "" if f.default is None else f" (default: {f.default})"
         if get_origin(kind) is Literal:

@@ -49,6 +49,7 @@ class Config(Options):
     levels: Annotated[int, "2 for bits; more for grey digits, whose pixels have so many levels, such as 16 or 256"] = 2
     classes: Annotated[bool, "learn p(x | digit), with the gated model; not for the published bits"] = False
     dropout: Annotated[float, "drop so much of what goes into the last layer of a PixelCNN's block (Eq. 6.15)"] = 0.0
+    positions: Annotated[bool, "tell a PixelCNN, gated or not, where each pixel stands: Eq. 6.17"] = True
     start: Annotated[Path | None, "weights that --export wrote: to train on from, to show, or to evaluate"] = None
     grow: Annotated[int, "blocks or LSTM layers to add to those of --start, which at first change nothing"] = 0
     widen: Annotated[int, "channels to add to each layer of the PixelCNN of --start, in the same way"] = 0
@@ -66,7 +67,12 @@ def make(config: Config) -> Any:
     if config.model == "gated":
         classes = 10 if config.classes else None
         return GatedPixelCNN(
-            levels=config.levels, channels=config.channels, layers=config.blocks, classes=classes, rng=rng
+            levels=config.levels,
+            channels=config.channels,
+            layers=config.blocks,
+            classes=classes,
+            positions=config.positions,
+            rng=rng,
         )
     if config.model == "pixelcnn":
         return PixelCNN(
@@ -75,6 +81,7 @@ def make(config: Config) -> Any:
             blocks=config.blocks,
             kernel=config.kernel,
             dropout=config.dropout,
+            positions=config.positions,
             rng=rng,
         )
     return PixelRNN(levels=config.levels, kind=config.model, hidden=config.channels // 2, layers=config.blocks, rng=rng)
@@ -107,9 +114,11 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
     """Train, keeping the weights of the best epoch by validation. Also returns what is to be known of them."""
     facts: dict[str, Any] = {"data": bits.name}
     if config.start:
+        asked = config.positions and "positions" in config.given
         model, facts["start"] = pretrained(config)
-        if config.grow or config.widen:
-            grow(model, config)
+        new = asked and not config.positions
+        if config.grow or config.widen or new:
+            grow(model, config, new)
     else:
         config.blocks = config.blocks or BLOCKS[config.model][bits.complete]
         model = make(config)
@@ -146,37 +155,40 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
 
 RECIPE = (
     "model", "epochs", "batch_size", "optimizer", "lr", "channels", "blocks", "kernel", "bits", "levels", "classes",
-    "dropout", "seed",
+    "dropout", "positions", "seed",
 )  # fmt: skip
 
 
 def pretrained(config: Config) -> tuple[Any, dict[str, Any]]:
     """The model whose weights are in --start or come with the demo, and what is known of them."""
     state, facts = weights.load(config.start or weights.shipped(config.model), config.NAME)
-    recipe = {"kernel": 3} | facts["recipe"]  # older weights do not say, and had no other
+    recipe = {"kernel": 3, "positions": False} | facts["recipe"]  # older weights do not say, and had no other
     trains_on = config.start and not (config.pretrained or config.evaluate)
     form = ("model", "channels", "blocks", "kernel", "levels", "classes")
-    weights.adopt(config, recipe, *form, *(() if trains_on else ("bits",)))
+    free = {"bits": trains_on, "positions": trains_on and config.positions}  # to choose anew; to add
+    weights.adopt(config, recipe, *form, *(name for name in free if not free[name]))
+    config.positions = recipe["positions"]
     model = make(config)
     model.load_state_dict(state)
     model.to(config.device)
     return model, facts
 
 
-def grow(model: Any, config: Config) -> None:
-    """Add to a trained model what --grow and --widen say."""
+def grow(model: Any, config: Config, positions: bool) -> None:
+    """Add to a trained model what --grow and --widen say, and the positions that it has not."""
     rng = np.random.default_rng(config.seed)
     if isinstance(model, PixelCNN):
-        model.grow(config.grow, config.widen, rng)
-    elif isinstance(model, PixelRNN) and not config.widen:
+        model.grow(config.grow, config.widen, rng, positions)
+    elif isinstance(model, PixelRNN) and not (config.widen or positions):
         model.grow(config.grow, rng)
     else:
         sys.exit(
-            "demos.pixelcnn: --grow adds blocks to a PixelCNN, or layers to a PixelRNN, and --widen channels to a "
-            f"PixelCNN; these are weights of a {config.model}"
+            "demos.pixelcnn: --grow adds blocks to a PixelCNN, or layers to a PixelRNN; --positions adds these, and "
+            f"--widen channels to a PixelCNN; these are weights of a {config.model}"
         )
     config.blocks += config.grow
     config.channels += config.widen
+    config.positions |= positions
 
 
 def measure(model: Any, *test: Any) -> tuple[float, float]:
@@ -257,6 +269,10 @@ def main(config: Config) -> None:
         sys.exit(
             "demos.pixelcnn: --grow and --widen are for a training that goes on; say --start and weights to begin from"
         )
+    if config.model in ("row", "diagonal"):
+        if config.positions and "positions" in config.given:
+            sys.exit(f"demos.pixelcnn: --positions is for a PixelCNN, gated or not, not for --model {config.model}")
+        config.positions = False
     if config.dropout and config.model != "pixelcnn":
         sys.exit(f"demos.pixelcnn: --dropout is for the PixelCNN, not for --model {config.model}")
     if config.evaluate:

@@ -216,6 +216,36 @@ def test_a_training_goes_on_with_more_blocks_and_channels(tmp_path, capsys):
     assert (facts["recipe"]["channels"], facts["recipe"]["blocks"]) == (model.channels, len(model.blocks))
 
 
+def test_a_training_goes_on_with_positions_that_it_had_not(tmp_path, capsys):
+    """--positions, where it is asked for: what is usual for a new model is not forced upon weights that have none."""
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "a", export=first, positions=False, **SMALL))
+
+    def go_on(*flags, start=first, export=()):
+        arguments = ["--out", tmp_path / "b", "--start", start, "--epochs", 1, "--lr", 1e-9, *export, *flags]
+        return options.parse(pixelcnn.Config, list(map(str, arguments)))
+
+    bits = options.load_bits(pixelcnn.Config(), "static")
+    for flags, asked in (((), False), (("--no-positions",), False), (("--positions",), True)):
+        run, facts = pixelcnn.learn(go_on(*flags), bits)
+        assert facts["recipe"]["positions"] == (run.model.positions is not None) == asked
+    pixelcnn.main(go_on("--positions", export=("--export", second)))
+    for name in ("row", "column"):
+        assert np.abs(getattr(run.model.positions, name).numpy()).max() > 0
+    pixelcnn.main(pixelcnn.Config(out=tmp_path / "c", start=second, evaluate=True))
+    numbers = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test NLL")]
+    assert len({line.split(" nats")[0] for line in numbers}) == 1  # they begin by saying nothing
+    assert pixelcnn.pretrained(pixelcnn.Config(start=second))[0].positions is not None
+    for start, asked in ((first, "--positions"), (second, "--no-positions")):
+        with pytest.raises(SystemExit, match=r"--positions (True|False) was asked for, but the weights have"):
+            pixelcnn.main(options.parse(pixelcnn.Config, ["--start", str(start), "--evaluate", asked]))
+    with pytest.raises(SystemExit, match="--positions False was asked for, but the weights have True"):
+        pixelcnn.main(go_on("--no-positions", start=second))
+    for model in ("row", "diagonal"):
+        with pytest.raises(SystemExit, match=f"for a PixelCNN, gated or not, not for --model {model}"):
+            pixelcnn.main(options.parse(pixelcnn.Config, ["--model", model, "--positions"]))
+
+
 def test_a_training_with_dropout_says_so(tmp_path):
     """In its file; and from the same weights it learns other ones than a training without."""
     first = tmp_path / "first.npz"

@@ -271,3 +271,43 @@ def test_dropout_in_the_block(rng):
     h = convolved(model.hidden, np.maximum(h, 0))
     p = scipy.special.expit(convolved(model.last, np.maximum(h, 0)))
     assert found == pytest.approx(-np.log(np.where(x == 1, p, 1 - p)).sum((1, 2, 3)).mean(), rel=1e-12)
+
+
+@pytest.mark.equation("6.16", "6.17")
+@pytest.mark.parametrize(("down", "right"), [(1, 0), (0, 2), (3, 1)])
+def test_a_convolution_does_not_know_where_it_is(down, right, rng):
+    """The same pixels further down and to the right, with others beyond: the same logits wherever no border is within
+    reach, and with positions nowhere. One row nearer to the border they are others already."""
+    model = randomized(PixelCNN((1, 15, 16), channels=6, blocks=1, rng=rng), rng, 0.3)
+    told = randomized(PixelCNN((1, 15, 16), channels=6, blocks=1, rng=rng, positions=True), rng, 0.3)
+    reach, height, width = 3 + 1, 15 - down, 16 - right
+    x, y = (rng.random((2, 1, 15, 16)) < 0.5).astype(float), (rng.random((2, 1, 15, 16)) < 0.5).astype(float)
+    y[:, :, down:, right:] = x[:, :, :height, :width]
+    with sg.no_grad():
+        here = [m.logits(x).numpy()[:, :, :height, :width] for m in (model, told)]
+        there = [m.logits(y).numpy()[:, :, down:, right:] for m in (model, told)]
+    inside = np.s_[:, :, reach:, reach : width - reach]
+    np.testing.assert_allclose(there[0][inside], here[0][inside], rtol=1e-12, atol=1e-12)
+    assert (np.abs(there[1] - here[1])[inside] > 1e-6).mean() > 0.99
+    if down:
+        assert not np.allclose(there[0][:, :, reach - 1], here[0][:, :, reach - 1])
+
+
+@pytest.mark.equation("6.17")
+@pytest.mark.parametrize("kind", [PixelCNN, GatedPixelCNN])
+def test_a_vector_for_each_row_and_each_column(kind, device, rng):
+    """What is added to the first features, pixel by pixel in a loop; and its slopes, sums over images and a line."""
+    model = randomized(kind((1, 3, 4), channels=4, rng=rng, positions=True), rng).to(device)
+    layer, h = model.positions, rng.standard_normal((2, 4, 3, 4))
+    features = sg.tensor(backend.to_device(h, device), requires_grad=True)
+    out = layer(features)
+    r, k = layer.row.numpy(), layer.column.numpy()
+    for n, c, i, j in np.ndindex(2, 4, 3, 4):
+        assert backend.to_host(out.data)[n, c, i, j] == pytest.approx(
+            h[n, c, i, j] + r[c, i, 0] + k[c, 0, j], rel=1e-13
+        )
+    g = rng.standard_normal(h.shape)
+    out.backward(backend.to_device(g, device))
+    np.testing.assert_array_equal(features.grad.numpy(), g)
+    np.testing.assert_allclose(layer.row.grad.numpy(), g.sum((0, 3))[:, :, None], rtol=1e-12)
+    np.testing.assert_allclose(layer.column.grad.numpy(), g.sum((0, 2))[:, None], rtol=1e-12)

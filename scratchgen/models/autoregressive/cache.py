@@ -26,6 +26,7 @@ from ... import nn
 from ...autograd import no_grad
 from .model import Autoregressive
 from .orders import fronts, spaced
+from .positions import PositionEmbedding, PositionMemory
 
 __all__ = ["Cache", "MaskedNetwork", "Run", "masked_layers", "multiplications", "on_images"]
 
@@ -105,7 +106,8 @@ class MaskedNetwork(Autoregressive):
         self.check_condition(len(levels), condition)
         (colours, height, width), like = self.shape, self.like
         lag = 1 + max(0, *map(reach_to_the_right, layers))
-        memories = {layer: FrontMemory(layer, len(levels), height, width, lag) for layer in layers}
+        memories: dict[Any, Any] = {layer: FrontMemory(layer, len(levels), height, width, lag) for layer in layers}
+        memories |= position_memories(self, lag)
 
         def run(layer: Any, x: Any) -> Any:
             return memories[layer].pixels(x, t, rows)
@@ -148,12 +150,18 @@ def masked_layers(network: nn.Module) -> list[nn.MaskedConv2d]:
     return [layer for layer in network.modules() if isinstance(layer, nn.MaskedConv2d)]
 
 
+def position_memories(network: MaskedNetwork, lag: int = 1) -> dict[nn.Module, Any]:
+    """What is needed of its position embeddings to draw images; `lag` where that is done in fronts."""
+    return {layer: PositionMemory(layer, lag) for layer in network.modules() if isinstance(layer, PositionEmbedding)}
+
+
 class Cache:
     """What the layers of a network remember while n images are drawn, and where the drawing has come to."""
 
     def __init__(self, network: MaskedNetwork, n: int) -> None:
         self.width = network.shape[2]
-        self.memories = {layer: Memory(layer, n, self.width) for layer in masked_layers(network)}
+        self.memories: dict[Any, Any] = {layer: Memory(layer, n, self.width) for layer in masked_layers(network)}
+        self.memories |= position_memories(network)
         self.column = 0
 
     def begin_row(self) -> None:

@@ -15,6 +15,7 @@ from ... import functional as F
 from ... import nn
 from ...autograd import primitive
 from .cache import MaskedNetwork, Run
+from .positions import PositionEmbedding
 
 __all__ = ["GatedLayer", "GatedPixelCNN", "gated"]
 
@@ -77,7 +78,8 @@ class GatedPixelCNN(MaskedNetwork):
     """p(x | y) = Πₖ p(xₖ | x before k, y), of images and, with `classes`, of their labels y.
 
     A vertical stack, which sees all rows above, informs a horizontal stack, which sees what is to the left. There is no
-    blind spot. Raises `ValueError` where the channels are not a multiple of the colours.
+    blind spot. With `positions` the vertical stack is told where it stands: Eq. 6.17. Raises `ValueError` where the
+    channels are not a multiple of the colours.
     """
 
     def __init__(
@@ -89,13 +91,15 @@ class GatedPixelCNN(MaskedNetwork):
         classes: int | None = None,
         rng: Any = None,
         dtype: Any = np.float32,
+        positions: bool = False,
     ) -> None:
         super().__init__(shape, levels, classes)
-        colours = shape[0]
+        colours, height, width = shape
         if channels % colours:
             raise ValueError(f"GatedPixelCNN: expected a multiple of {colours} channels (the colours), got {channels}")
         masked = functools.partial(nn.MaskedConv2d, rng=rng, dtype=dtype)
         self.first_vertical = masked("A", colours, channels, 7, vertical=True)
+        self.positions = PositionEmbedding(channels, height, width, True, dtype) if positions else None
         self.first = masked("A", colours, channels, (1, 7), colours=colours)
         self.layers: Any = nn.ModuleList([GatedLayer(channels, classes, colours, rng, dtype) for _ in range(layers)])
         self.hidden = masked("B", channels, channels, 1, colours=colours)
@@ -103,6 +107,8 @@ class GatedPixelCNN(MaskedNetwork):
 
     def from_above(self, x: Any, condition: Any, run: Run) -> list[Any]:
         v, links = run(self.first_vertical, x), []
+        if self.positions is not None:
+            v = run(self.positions, v)
         for layer in self.layers:
             v, link = layer.from_above(v, condition, run)
             links.append(link)

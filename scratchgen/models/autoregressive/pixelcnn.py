@@ -1,6 +1,6 @@
 """PixelCNN (픽셀 CNN): all conditionals of an image from one pass of masked convolutions.
 
-x ─ 7×7, type A ─ residual blocks ─ ReLU ─ 1×1 ─ ReLU ─ 1×1 ─ logits
+x ─ 7×7, type A ─ (+ where it is) ─ residual blocks ─ ReLU ─ 1×1 ─ ReLU ─ 1×1 ─ logits
 
 A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, *Pixel Recurrent Neural Networks*, ICML 2016.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from ... import backend, nn
 from ... import functional as F
 from .cache import MaskedNetwork, Run
+from .positions import PositionEmbedding
 
 __all__ = ["PixelCNN", "ResidualBlock"]
 
@@ -47,6 +48,7 @@ class PixelCNN(MaskedNetwork):
     binary: 53,569 parameters, of which 37,409 are not masked. A `kernel` of 7 in 5 blocks reaches as far as 3 in 15,
     with about as many weights, and its blind spot is smaller: Eqs. 5.3 and 5.4.
 
+    With `positions` each pixel is told where it stands, which the first layer's features then say as well: Eq. 6.17.
     `dropout` is the probability to drop, in training, what goes into the last layer of a block: Eq. 6.15.
 
     Raises `ValueError` where half of the channels are fewer than the colours, for other kernels than 3, 5 and 7, and
@@ -63,9 +65,10 @@ class PixelCNN(MaskedNetwork):
         dtype: Any = np.float32,
         kernel: int = 3,
         dropout: float = 0.0,
+        positions: bool = False,
     ) -> None:
         super().__init__(shape, levels)
-        colours = shape[0]
+        colours, height, width = shape
         self.channels, self.kernel, self.dropout = channels, kernel, dropout
         if channels // 2 < colours:
             raise ValueError(
@@ -77,24 +80,33 @@ class PixelCNN(MaskedNetwork):
             raise ValueError(f"PixelCNN: expected a dropout in [0, 1), got {dropout}")
         masked = functools.partial(nn.MaskedConv2d, colours=colours, rng=rng, dtype=dtype)
         self.first = masked("A", colours, channels, 7)
+        self.positions = PositionEmbedding(channels, height, width, dtype=dtype) if positions else None
         self.blocks: Any = nn.ModuleList(
             [ResidualBlock(channels, blocks, kernel, colours, rng, dtype) for _ in range(blocks)]
         )
         self.hidden = masked("B", channels, channels, 1)
         self.last = masked("B", channels, self.outputs, 1)
 
-    def grow(self, blocks: int = 0, channels: int = 0, rng: Any = None) -> None:
-        """Give a trained model more residual blocks, and more channels in every layer.  Eq. 6.14
+    def grow(self, blocks: int = 0, channels: int = 0, rng: Any = None, positions: bool = False) -> None:
+        """Give a trained model more residual blocks, more channels in every layer, and `positions`.  Eq. 6.14
         (derivations/06-gated-pixelcnn.md#eq-6-14)
 
-        p(x) stays what it was: what was there begins by hearing nothing of what is new, and a new block by adding
-        nothing. Make the optimizer afterwards: it is to know the new parameters. Raises `ValueError` for fewer.
+        p(x) stays what it was: what was there begins by hearing nothing of what is new, and a new block, or a position,
+        by adding nothing. Make the optimizer afterwards: it is to know the new parameters. Raises `ValueError` for
+        fewer.
         """
         if min(blocks, channels) < 0:
             raise ValueError(f"PixelCNN.grow: expected 0 or more, got {blocks} blocks and {channels} channels to add")
         known, like = dict(self.named_parameters()), self.like
         larger = PixelCNN(
-            self.shape, self.levels, self.channels + channels, len(self.blocks) + blocks, rng, like.dtype, self.kernel
+            self.shape,
+            self.levels,
+            self.channels + channels,
+            len(self.blocks) + blocks,
+            rng,
+            like.dtype,
+            self.kernel,
+            positions=positions or self.positions is not None,
         ).to(backend.device_of(like))
         for name, parameter in larger.named_parameters():
             if name in known:
@@ -103,8 +115,8 @@ class PixelCNN(MaskedNetwork):
                 parameter.data[tuple(map(slice, old.shape))] = old
         for block in larger.blocks[len(self.blocks) :]:
             block.widen.weight.data[...] = 0
-        self.channels, self.first, self.blocks = larger.channels, larger.first, larger.blocks
-        self.hidden, self.last = larger.hidden, larger.last
+        self.channels, self.first, self.positions = larger.channels, larger.first, larger.positions
+        self.blocks, self.hidden, self.last = larger.blocks, larger.hidden, larger.last
 
     def loss(self, x: Any, *rng: Any) -> tuple[Any, dict[str, Any]]:
         """As `Autoregressive.loss`. In training with `dropout` some of what goes into the last layer of each block is
@@ -120,6 +132,8 @@ class PixelCNN(MaskedNetwork):
 
     def along_row(self, x: Any, above: list[Any], run: Run) -> Any:
         h = run(self.first, x)
+        if self.positions is not None:
+            h = run(self.positions, h)
         for block in self.blocks:
             h = block(h, run)
         h = run(self.hidden, F.relu(h))

@@ -22,7 +22,10 @@ MODELS = {
     "PixelCNN, 7×7": lambda rng: PixelCNN((1, 9, 8), channels=6, blocks=2, rng=rng, kernel=7),
     "PixelCNN, 5 levels": lambda rng: PixelCNN((1, 5, 4), 5, channels=6, blocks=1, rng=rng),
     "PixelCNN, 3 colours": lambda rng: PixelCNN((3, 3, 4), 4, channels=12, blocks=2, rng=rng),
+    "PixelCNN, positions": lambda rng: PixelCNN((1, 6, 7), channels=6, blocks=2, rng=rng, kernel=5, positions=True),
+    "PixelCNN, 3 colours, positions": lambda rng: PixelCNN((3, 4, 3), channels=6, blocks=1, rng=rng, positions=True),
     "Gated": lambda rng: GatedPixelCNN((1, 7, 6), channels=4, layers=3, rng=rng),
+    "Gated, positions": lambda rng: GatedPixelCNN((1, 5, 6), channels=4, layers=2, rng=rng, positions=True),
     "Gated, classes": lambda rng: GatedPixelCNN((1, 4, 5), 3, channels=4, layers=2, classes=4, rng=rng),
     "Gated, 3 colours, classes": lambda rng: GatedPixelCNN((3, 4, 3), channels=6, layers=2, classes=4, rng=rng),
 }

@@ -26,7 +26,9 @@ def small_models(rng):
         "PixelCNN": PixelCNN((1, 5, 4), 2, 4, 1, rng),
         "PixelCNN, colours, 16 levels": PixelCNN((3, 3, 3), 16, 6, 1, rng),
         "PixelCNN, 256 levels": PixelCNN((1, 4, 4), 256, 4, 1, rng),
+        "PixelCNN, positions": PixelCNN((1, 4, 5), 2, 4, 1, rng, positions=True),
         "GatedPixelCNN": GatedPixelCNN((1, 4, 5), 2, 4, 2, None, rng),
+        "GatedPixelCNN, colours, positions": GatedPixelCNN((3, 4, 3), 3, 6, 1, None, rng, positions=True),
         "GatedPixelCNN, 256 levels, classes": GatedPixelCNN((1, 4, 4), 256, 4, 1, 3, rng),
         "PixelRNN, rows": PixelRNN((1, 4, 4), 2, "row", 3, 1, rng),
         "PixelRNN, diagonals": PixelRNN((1, 4, 4), 16, "diagonal", 3, 1, rng),
@@ -137,6 +139,7 @@ def test_how_many_and_by_chance_of_what(name, rng):
 LARGE = {
     "PixelCNN": lambda rng: PixelCNN((1, 28, 28), channels=4, blocks=2, rng=rng),
     "PixelCNN, 7×7": lambda rng: PixelCNN((1, 28, 28), channels=4, blocks=2, kernel=7, rng=rng),
+    "PixelCNN, positions": lambda rng: PixelCNN((1, 28, 28), channels=4, blocks=1, rng=rng, positions=True),
     "GatedPixelCNN": lambda rng: GatedPixelCNN((1, 28, 28), channels=4, layers=2, rng=rng),
     "PixelRNN, rows": lambda rng: PixelRNN((1, 28, 28), 2, "row", 2, 1, rng),
     "PixelRNN, diagonals": lambda rng: PixelRNN((1, 28, 28), 2, "diagonal", 2, 1, rng),

@@ -46,6 +46,24 @@ def test_every_element_depends_on_all_earlier_ones_and_no_later_one(shape, level
     np.testing.assert_array_equal(found, np.tri(len(model.order), k=-1, dtype=bool))
 
 
+@pytest.mark.ledger("C-NORM", "C-CAUSAL")
+@each_shape
+def test_one_that_knows_where_it_is_is_a_distribution_too(shape, levels, classes, rng):
+    """Eq. 6.17: and causal, with more parameters and the same slopes along a line."""
+    model = randomized(GatedPixelCNN(shape, levels, 12, 2, classes, rng=rng, positions=True), rng, 0.2)
+    label = None if classes is None else 1
+    assert total_probability(model, label) == pytest.approx(1, abs=1e-10)
+    found = dependencies(model, rng, label)
+    np.testing.assert_array_equal(found, np.tri(len(model.order), k=-1, dtype=bool))
+    without = GatedPixelCNN(shape, levels, 12, 2, classes, rng=rng)
+    assert model.live_parameters - without.live_parameters == 12 * sum(shape[1:])
+    x = rng.integers(levels, size=(3, *shape))
+    y = None if classes is None else rng.integers(classes, size=3)
+    by_walk, by_difference = along_a_line(model, lambda: -model.log_prob(x, y).mean(), rng)
+    assert by_walk == pytest.approx(by_difference, rel=1e-6)
+    assert np.abs(model.positions.row.grad.numpy()).max() > 0
+
+
 @pytest.mark.equation("6.6")
 @pytest.mark.ledger("C-CAUSAL", "C-BLIND")
 def test_no_pixel_of_a_larger_image_is_blind(rng):

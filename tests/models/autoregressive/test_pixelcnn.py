@@ -249,6 +249,83 @@ def test_it_grows_and_is_what_it_was_until_it_learns(shape, blocks, channels, de
     np.testing.assert_array_equal(dependencies(model, rng), np.tri(len(model.order), k=-1, dtype=bool))
 
 
+class TestPositions:
+    """Eqs. 6.16 and 6.17: what a convolution does not know, and what it is told."""
+
+    @pytest.fixture
+    def small(self):
+        def make(shape, levels, rng):
+            return randomized(PixelCNN(shape, levels, channels=24, blocks=2, rng=rng, positions=True), rng, 0.1)
+
+        return make
+
+    @pytest.mark.ledger("C-NORM", "C-CAUSAL")
+    @each_shape
+    def test_it_is_a_distribution_and_causal(self, shape, levels, small, rng):
+        model = small(shape, levels, rng)
+        assert total_probability(model) == pytest.approx(1, abs=1e-10)
+        np.testing.assert_array_equal(dependencies(model, rng), np.tri(len(model.order), k=-1, dtype=bool))
+
+    def test_samples_have_the_claimed_frequencies(self, rng):
+        model = randomized(PixelCNN((1, 2, 3), channels=8, blocks=1, rng=rng, positions=True), rng, 0.3)
+        assert chi_square(model, 20_000, rng) > 1e-3
+
+    def test_the_slopes_along_a_line(self, small, rng):
+        model, x = small((1, 4, 3), 2, rng), (rng.random((3, 1, 4, 3)) < 0.5).astype(float)
+        by_walk, by_difference = along_a_line(model, lambda: model.loss(x, rng)[0], rng)
+        assert by_walk == pytest.approx(by_difference, rel=1e-6)
+
+    def test_how_many_parameters(self):
+        """A vector for each row and each column; all of them take part."""
+        with_them, without = (PixelCNN((1, 28, 20), blocks=2, positions=p).live_parameters for p in (True, False))
+        assert with_them - without == 32 * (28 + 20)
+
+    @pytest.mark.parametrize("positions", [True, False])
+    @pytest.mark.parametrize("channels", [0, 3])
+    def test_a_trained_model_gets_them_or_keeps_them(self, positions, channels, device, rng):
+        """Until it learns it is what it was."""
+        model = PixelCNN((1, 4, 3), 2, 8, 1, rng, positions=positions)
+        model = randomized(model, rng, 0.2).to(device)
+        x = backend.to_device((rng.random((6, 1, 4, 3)) < 0.5).astype(float), device)
+        before = model.log_prob(x).numpy()
+        model.grow(channels=channels, rng=rng, positions=not positions)
+        np.testing.assert_allclose(model.log_prob(x).numpy(), before, rtol=1e-12)
+        assert model.positions.row.shape == (8 + channels, 4, 1)
+        assert model.positions.column.shape == (8 + channels, 1, 3)
+        assert {backend.device_of(p.data) for p in model.parameters()} == {backend.device_of(x)}
+        model.loss(x, rng)[0].backward()
+        assert all(np.abs(p.grad.numpy()).max() > 0 for p in model.positions.parameters())
+
+    def test_a_model_without_them_does_not_get_them_unasked(self, rng):
+        model = PixelCNN((1, 4, 3), 2, 8, 1, rng)
+        model.grow(1, 2, rng)
+        assert model.positions is None
+
+    @pytest.mark.ledger("B2")
+    def test_they_begin_by_saying_nothing(self, rng):
+        models = [PixelCNN((1, 4, 3), 2, 8, 1, np.random.default_rng(0), positions=p) for p in (True, False)]
+        x = (rng.random((6, 1, 4, 3)) < 0.5).astype(float)
+        one, other = (model.log_prob(x).numpy() for model in models)
+        np.testing.assert_array_equal(one, other)
+
+    def test_a_row_that_is_always_white_is_learned(self, rng):
+        """What no convolution without them can know: which row of the middle of an image is an exception."""
+        x = (rng.random((64, 1, 15, 1)) < 0.5).astype(np.float32)
+        x[:, :, 10] = 0
+        found = {}
+        for positions in (True, False):
+            model = PixelCNN((1, 15, 1), 2, 4, 0, rng, positions=positions)  # it sees three rows up
+            optimizer = optim.Adam(model.parameters(), lr=0.05)
+            for _ in range(150):
+                model.zero_grad()
+                model.loss(x, rng)[0].backward()
+                optimizer.step()
+            logits = model.logits(x).numpy()[:, 0, :, 0]
+            found[positions] = float(1 / (1 + np.exp(-logits[:, 10].mean())))
+        assert found[True] < 0.05
+        assert found[False] > 0.3
+
+
 def test_it_does_not_shrink(rng):
     model = PixelCNN((1, 3, 3), channels=4, blocks=1, rng=rng)
     for less in ({"blocks": -1}, {"channels": -2}):
