@@ -36,6 +36,7 @@ from scratchgen.models.latent import VAE
 from scratchgen.models.latent import bits_back as coder
 from scratchgen.models.latent.linear_gaussian import LinearGaussian
 from scratchgen.models.latent.quadrature import solve
+from scratchgen.nn import Parameter
 
 DEMOS = (
     autoencoder, bits_back, blur, collapse, compress, dcgan_arithmetic, elbo_gap, latent_space, monte_carlo, parzen,
@@ -59,6 +60,19 @@ def few(monkeypatch):
         if hasattr(module, "load_images"):
             monkeypatch.setattr(module, "load_images", lambda config: images)
     return images
+
+
+@pytest.fixture
+def drawn(monkeypatch, few):
+    """The pictures that a demo draws, by the names of their files."""
+    figures = {}
+    monkeypatch.setattr(plotting, "save", lambda figure, path: figures.update({path.name: figure}) or path)
+    return figures
+
+
+def lines_of(axes):
+    """The y of each curve, by its name."""
+    return {line.get_label(): list(line.get_ydata()) for line in axes.lines}
 
 
 @pytest.fixture
@@ -465,13 +479,15 @@ def test_what_the_linear_vae_lacks_of_the_maximum_is_that_of_its_last_step(tmp_p
 
 
 # ----------------------------------------------------------------------------------------------------------- bits_back
-def test_the_elbo_the_file_and_its_growth_are_told_in_bits(tmp_path, capsys, monkeypatch):
+def test_the_elbo_the_file_and_its_growth_are_told_in_bits(tmp_path, capsys, monkeypatch, drawn):
     """An untrained VAE. −ELBO by its two terms, written out, with other draws of z; sizes from the coder itself, which
-    puts the last image first; net is what is left of them without the coins."""
+    puts the last image first; net is what is left of them without the coins. The picture has the same numbers."""
     models = {}
 
     def learn(config, bits, model, name, *rest):
         models[name] = model
+        if name == "vae":
+            model.encoder.mean.weight.data *= 4  # else the KL would be less than what is allowed for the draws
         return model
 
     monkeypatch.setattr(bits_back, "learn", learn)
@@ -488,6 +504,7 @@ def test_the_elbo_the_file_and_its_growth_are_told_in_bits(tmp_path, capsys, mon
             a = (2 * x - 1) * vae.decode(z.astype(np.float32)).logits.numpy()
             nats.append(np.logaddexp(0, -a).sum(1).mean() / 200)
     bound = sum(nats) / math.log(2)
+    assert nats[0] > 0.01 * sum(nats)  # the KL alone
     told = re.search(r"^−ELBO: ([\d.]+) bits per image, ([\d.]+) nats .* net / −ELBO = ([\d.]+)$", output, re.MULTILINE)
     told = [float(number) for number in told.groups()]
     assert told[0] == pytest.approx(bound, rel=2e-3)
@@ -499,6 +516,7 @@ def test_the_elbo_the_file_and_its_growth_are_told_in_bits(tmp_path, capsys, mon
     one, all_of_them = (8 * (len(coder.compress(vae, some)) - coder.HEADER) for some in (x[:1], x[::-1]))
     size = re.search(r"^One image: (\d+) bits\. 20 images: ([\d.]+) bits each, of which ([\d.]+) net", output, re.M)
     assert [size[1], size[2]] == [f"{one:.0f}", f"{all_of_them / 20:.2f}"]
+    coins = 32 * stack.borrowed
     for image in x[1:].astype(np.int64):
         coder.put(stack, vae, image)
     assert 20 * float(size[3]) == pytest.approx(all_of_them - 32 * stack.borrowed, abs=33)  # what is not a whole word
@@ -511,16 +529,27 @@ def test_the_elbo_the_file_and_its_growth_are_told_in_bits(tmp_path, capsys, mon
         [float(r.replace(",", "")) for r in row], [told[0], 8 * file / 20, ratio, file], atol=0.01
     )
 
+    axes, png = drawn["growth.png"].axes[0], re.search(r"^PNG +([\d.]+) ", output, re.MULTILINE)[1]
+    curves = lines_of(axes)
+    sizes = curves["the file, with the coins"]
+    assert [sizes[0], sizes[-1]] == [one, all_of_them / 20]
+    assert curves["net of the coins"][0] == pytest.approx(one - coins, abs=33)
+    for name, number in {"net of the coins": size[3], "−ELBO of all": told[0], "PNG, all on one sheet": png}.items():
+        assert curves[name][-1] == pytest.approx(float(number), abs=0.006)
+    assert curves["−ELBO of all"] == 5 * curves["−ELBO of all"][:1]
+    assert all(list(line.get_xdata()) == [1, 2, 5, 10, 20] for line in axes.lines)
+
 
 # ------------------------------------------------------------------------------------------------------------ compress
-def test_a_model_that_is_sent_along_pays_when_it_has_saved_its_own_size(tmp_path, capsys, monkeypatch, rng):
+def test_a_model_that_is_sent_along_pays_when_it_has_saved_its_own_size(tmp_path, capsys, monkeypatch, rng, drawn):
     """Images whose pixels are independent, and two models, the one of which knows nothing. From the files themselves:
     with N images the best of the general programs needs at least as much as the model and its file together, with
-    N − 1 not yet."""
+    N − 1 not yet. Drawn are the files of the table, and one digit, with its bits counted by hand."""
     shape = (1, 28, 28)
     x = (rng.random((300, *shape)) < rng.choice([0.02, 0.98], shape)).astype(np.float32)
     bits = options.Bits(x, x, x[100:], (), "coins", False)
     models = {"MADE": compress.Independent(shape), "independent pixels": compress.Independent(shape).fit(x)}
+    models["independent pixels"].idle = Parameter(np.zeros(20_000, np.float32))  # it must be sent as well
     monkeypatch.setattr(compress, "load_bits", lambda config, how: bits)
     monkeypatch.setattr(compress, "models", lambda config, bits: models)
     compress.main(compress.Config(out=tmp_path, images=100))
@@ -529,15 +558,29 @@ def test_a_model_that_is_sent_along_pays_when_it_has_saved_its_own_size(tmp_path
     column = {name: re.search(rf"^{name} .*?([\d,]+) +[\d.]+%$", output, re.MULTILINE)[1].replace(",", "")
               for name in ("raw bits", "PNG", "gzip", "xz", "bzip2", "MADE", "independent pixels")}  # fmt: skip
     sizes = {name: int(number) for name, number in column.items()}
-    assert (sizes.pop("independent pixels"), sizes.pop("MADE")) == (best, worse)
+    own = {name: sizes.pop(name) for name in models}
+    assert own == {"independent pixels": best, "MADE": worse}
     rival = min(sizes.values())
     told = re.search(r"pays from ([\d,]+) images on", output)[1].replace(",", "")
-    weights, saved = 784 * 4, (rival - best) / 100  # bytes; a float32 for each pixel
+    weights, saved = (784 + 20_000) * 4, (rival - best) / 100  # bytes; a float32 for each pixel
     assert (int(told) - 1) * saved < weights <= int(told) * saved
     assert f"The receiver needs the model, {weights / 1024:.0f} KiB;" in output
+    header = worse - 100 * 784 // 8  # a model that knows nothing gives a bit for each pixel
+    assert f"the header, {header} bytes, adds {8 * header / 100:.2f} bits per image.\n" in output
     last = output.splitlines()[-1]
     told = f"{8 * best / 100:.2f} bits per image, {best / rival:.3f} of the best general program's file"
     assert last == f"independent pixels: {told}"
+
+    (axes,) = drawn["sizes.png"].axes
+    named = zip(axes.get_yticklabels(), axes.patches)
+    widths = {label.get_text(): bar.get_width() for label, bar in named}
+    assert widths == {name: pytest.approx(8 * size / 100) for name, size in (*sizes.items(), *own.items())}
+    digit = max(options.spread(x[100:], 100)[:20], key=np.sum)[0]
+    p = (x.sum(0, dtype=float)[0] + 1) / 302
+    bits = -np.log2(np.where(digit == 1, p, 1 - p)).sum()
+    shown = {axes.get_title(): axes for axes in drawn["surprise.png"].axes}
+    np.testing.assert_array_equal(shown["the digit"].images[0].get_array(), digit)
+    assert {"MADE: 784 bits", f"independent pixels: {bits:.0f} bits"} < shown.keys()
 
 
 # -------------------------------------------------------------------------------------------------------------- parzen
@@ -568,6 +611,20 @@ def test_every_kind_of_images_is_what_it_is_called(monkeypatch, few):
     assert made[parzen.NOISE].var() == pytest.approx(1 / 12, rel=0.03)
     apart = {kind: latent_space.to_nearest(train, made[kind].astype(float)).mean() for kind in made}
     assert apart[parzen.CENTROIDS] < 0.95 * apart[parzen.REAL] < apart[parzen.NOISE]
+
+
+def test_centroids_make_as_many_steps_as_are_asked_for(monkeypatch, few):
+    """Where k-means has settled, each is the mean of the training images that are nearest to it: after twenty steps all
+    are, after one not yet half of them."""
+    sample = lambda n, rng, mean: np.zeros((n, 784))
+    monkeypatch.setattr(parzen, "model", lambda config, images: SimpleNamespace(sample=sample))
+    train, off = few.train[0].astype(float), {}
+    for steps in (1, 20):
+        made = parzen.kinds(parzen.Config(samples=40, steps=steps), few)[parzen.CENTROIDS]
+        nearest = np.array([((image - made) ** 2).sum(1).argmin() for image in train])
+        off[steps] = [np.abs(train[nearest == k].mean(0) - made[k]).max() for k in set(nearest.tolist())]
+    assert max(off[20]) < 1e-5
+    assert np.median(off[1]) > 0.01
 
 
 def test_four_measures_stand_in_their_columns(monkeypatch, few):
@@ -606,6 +663,25 @@ def test_what_is_concluded_of_parzen_windows_are_the_scores_of_their_kinds(capsy
     assert "score of 8.00, real ones of 5.00; the Fréchet distance is not fooled (53.0 and 50.0)." in told
     assert "gives the centroids +4.5 nats" in told
     assert "centroids score 102.0 ± 12.0 nats, real digits 100.0 ± 10.0, real digits blurred 101.0 ± 11.0" in told
+
+
+def test_bars_are_the_scores_of_four_kinds_with_their_errors(tmp_path, rng, drawn):
+    kinds = (*parzen.RIVALS, parzen.TEN)
+    made = {kind: rng.random((30, 784), dtype=np.float32) for kind in kinds}
+    scores = {
+        kind: parzen.Scores(Parzen(100.0 + i, 10.0 + i, 0.2, np.zeros(1)), 5.0, 1.0, 50.0)
+        for i, kind in enumerate(kinds)
+    }
+    parzen.draw(parzen.Config(out=tmp_path), made, scores)
+    (axes,) = drawn["scores.png"].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(parzen.RIVALS)
+    assert [bar.get_width() for bar in axes.patches] == [100, 101, 102, 103]
+    (whiskers,) = axes.containers[-1].errorbar.lines[2]
+    assert [np.ptp(segment[:, 0]) / 2 for segment in whiskers.get_segments()] == [10, 11, 12, 13]
+    for i, (axes, kind) in enumerate(zip(drawn["images.png"].axes, kinds, strict=True)):
+        assert axes.get_title() == f"{kind}\n{100 + i} nats"
+        sheet = plotting.tiles(made[kind][:25].reshape(25, 28, 28), 5)
+        np.testing.assert_array_equal(axes.images[0].get_array().filled(np.nan), sheet)
 
 
 # ---------------------------------------------------------------------------------------------------- dcgan_arithmetic
@@ -657,12 +733,34 @@ def test_what_a_difference_of_means_moves_is_measured_in_the_difference_asked_fo
         assert expected["same digit"] < 95
 
 
-def test_pixels_are_compared_with_z_group_by_group(tmp_path, capsys, monkeypatch):
+def test_the_same_digits_are_drawn_as_they_are_and_by_both_sums(tmp_path, monkeypatch, rng, drawn):
+    """A painter who is not linear in z, so that the two sums differ; by hand, of the draws of the seed."""
+    matrix = rng.standard_normal((3, 784)) / 2
+    attributes = {"left": lambda x: halves(x)[:, 0], "right": lambda x: halves(x)[:, 1]}
+    monkeypatch.setattr(dcgan_arithmetic, "ATTRIBUTES", attributes)
+    paint, judge = lambda z: expit(z @ matrix), SimpleNamespace(reads=lambda x: ((x[:, 0] > 0.5) * 1, None))
+    dcgan_arithmetic.draw_sums(dcgan_arithmetic.Config(out=tmp_path, size=100, seed=3), paint, judge, 3, "linear")
+    draws = np.random.default_rng(3)
+    z, new = draws.standard_normal((100, 3)), draws.standard_normal((8, 3))
+    x, before = paint(z), paint(new)
+    labels = (x[:, 0] > 0.5) * 1
+    for k, (axes, name) in enumerate(zip(drawn["arithmetic.png"].axes, attributes, strict=True)):
+        values = halves(x)[:, k]
+        pixels = np.clip(before + fifths(x, values, labels), 0, 1)
+        rows = np.concatenate([before, paint(new + fifths(z, values, labels)), pixels])
+        assert axes.get_title() == f"{name}: as they are, in z, in pixels"
+        sheet = plotting.tiles(rows.reshape(24, 28, 28), 8)
+        np.testing.assert_allclose(axes.images[0].get_array().filled(np.nan), sheet, atol=1e-6)
+
+
+def test_pixels_are_compared_with_z_group_by_group(tmp_path, capsys, monkeypatch, few, drawn):
     """Measured numbers that are known: in each group pixels have more than z by the number of the column. What is asked
-    for, and all columns of the table, are means over the groups, with t = 3.182 for four of them."""
+    for, and all columns of the table, are means over the groups, with t = 3.182 for four of them; two are drawn, with a
+    dot for each group. The nearest digits are looked for among those that the GAN has learned from."""
     columns = list(dcgan_arithmetic.COLUMNS)
 
     def measure(config, paint, latent, judge, real, name, rng):
+        np.testing.assert_array_equal(real, few.train[0])
         group = int(rng.bit_generator.seed_seq.entropy[2])
         kinds = {"as they are": 0.0, "in z": 10.0, "in pixels": 10.0}
         return {
@@ -683,6 +781,14 @@ def test_pixels_are_compared_with_z_group_by_group(tmp_path, capsys, monkeypatch
     assert output.count(f"  asked for: +4.000 ± {half:.3f}\n") == 2
     row = re.search(r"^slant, in pixels +(.*)$", output, re.MULTILINE)[1]
     assert re.split(" {2,}", row) == [f"{22 + i:.1f} ± {8 * half:.1f}" for i in range(len(columns))]
+    panels = drawn["measured.png"].axes
+    assert [axes.get_ylabel() for axes in panels] == [
+        f"{column}: {name}" for column in ("moved, %", "grey ink, %") for name in dcgan_arithmetic.ATTRIBUTES
+    ]
+    for axes, i in zip(panels, (0, 0, 4, 4)):
+        dots = [list(line.get_ydata()) for line in axes.lines[1::2]]
+        assert dots == [[more + 8 * group for group in range(4)] for more in (0, 10, 10 + i)]
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == ["as\nthey are", "in\nz", "in\npixels"]
     told = ", ".join(f"{name} {i:+.1f} ± 0.0" for i, name in enumerate(dcgan_arithmetic.COLUMNS.values()))
     for name in dcgan_arithmetic.ATTRIBUTES:
         assert f"C-ARITH, {name}, pixels less z: {told}\n" in output
@@ -723,9 +829,27 @@ def test_pairs_are_told_apart_where_the_real_one_gets_more():
     assert saturation.told_apart(tensor, real, tensor, made) == pytest.approx(100 * 4 / 6)
 
 
-def test_what_has_vanished_is_told_of_the_largest_and_of_the_first(tmp_path, capsys, monkeypatch):
+def test_a_discriminator_of_zeros_pays_for_guessing_all_the_time(monkeypatch, rng, few):
+    """Its gradients are 0 as well: before and after six steps it pays 2 ln 2, finds nobody out, and tells G nothing."""
+
+    def zeros(**options):
+        D = MLPDiscriminator(**options)
+        for p in D.parameters():
+            p.data[...] = 0
+        return D
+
+    monkeypatch.setattr(saturation, "MLPDiscriminator", zeros)
+    G, config = MLPGenerator(latent=2, hidden=(3,), rng=rng), saturation.Config(epochs=2, hidden=4, workers=1)
+    found = saturation.trial(G, config, 2 * few.train[0] - 1, "zeros", saturation.GAMES)
+    assert found.steps == [0, 1, 2, 3, 4, 5, 6]
+    np.testing.assert_allclose(found.loss, 7 * [2 * math.log(2)], rtol=1e-6)
+    assert found.told_apart == 7 * [0]
+    assert found.lengths == dict.fromkeys(saturation.GAMES, 7 * [0])
+
+
+def test_what_has_vanished_is_told_of_the_largest_and_of_the_first(tmp_path, capsys, monkeypatch, drawn):
     """Lengths that are known, of two generators: the ratios of both tables, and the claim. Minimax: the last of the
-    largest; the other one: the last of the first."""
+    largest; the other one: the last of the first. The same lengths are drawn, beside slopes that are known."""
     lengths = {  # after 0, 1 and 10 epochs of D
         "G1": {"minimax": [1.0, 4.0, 0.02], "non-saturating": [2.0, 8.0, 5.0]},
         "G2": {"minimax": [3.0, 2.0, 0.3], "non-saturating": [1.0, 1.0, 0.7]},
@@ -735,7 +859,11 @@ def test_what_has_vanished_is_told_of_the_largest_and_of_the_first(tmp_path, cap
         own = {name: lengths[G].get(name, [2.0, 8.0, 1.0]) for name in games}
         return saturation.Trial([0, 3, 30], own, [0.5, 0.25, 0.125], [50.0, 75.0, 62.5])
 
-    monkeypatch.setattr(saturation, "generators", lambda config, x: {1: "G1", 2: "G2"})
+    def generators(config, x):
+        assert (x.shape, x.min(), x.max()) == ((300, 784), -1, 1)  # paper and ink
+        return {1: "G1", 2: "G2"}
+
+    monkeypatch.setattr(saturation, "generators", generators)
     monkeypatch.setattr(saturation, "trial", trial)
     saturation.main(saturation.Config(out=tmp_path, epochs=10))
     output = capsys.readouterr().out
@@ -760,3 +888,25 @@ def test_what_has_vanished_is_told_of_the_largest_and_of_the_first(tmp_path, cap
     assert "gradient fell to 5.0e-03 … 1.0e-01 of its largest length" in last
     assert "the non-saturating one went to 0.7 … 2.5 times its first" in last
     assert "differ by a factor of 22,026." in last
+
+    logits = re.findall(r"^ +(-?\d+) +(0\.\d+) +(0\.\d+) +([\d,.]+)$", output, re.MULTILINE)
+    assert [row[0] for row in logits] == ["-10", "-5", "0", "5"]
+    for numbers in logits:
+        a, *slopes, ratio = (float(number.replace(",", "")) for number in numbers)
+        np.testing.assert_allclose(slopes, [expit(a), expit(-a)], atol=6e-11)
+        assert ratio == pytest.approx(math.exp(-a), abs=6e-5)
+    slopes, lengths_of_both = drawn["saturation.png"].axes
+    a = slopes.lines[0].get_xdata()
+    known = {"minimax": expit(a), "non-saturating": expit(-a), "least squares": abs(a - 1), "wasserstein": a**0}
+    for name, values in known.items():
+        np.testing.assert_allclose(lines_of(slopes)[name], values)
+    assert lines_of(lengths_of_both) == {
+        f"G of {epochs}, {name}": values
+        for epochs, G in (("1 epoch", "G1"), ("2 epochs", "G2"))
+        for name, values in lengths[G].items()
+    }
+    falling, apart = drawn["cures.png"].axes
+    assert lines_of(falling) == {
+        name: lengths["G2"].get(game["objective"], [2, 8, 1]) for name, game in saturation.CURES.items()
+    }
+    assert lines_of(apart) == {name: [50, 75, 62.5] for name in saturation.CURES}
