@@ -115,11 +115,11 @@ def learn(config: Config, bits: Bits) -> tuple[training.Run, dict[str, Any]]:
     """Train, keeping the weights of the best epoch by validation. Also returns what is to be known of them."""
     facts: dict[str, Any] = {"data": bits.name}
     if config.start:
-        asked = config.positions and "positions" in config.given
+        asked = config.positions and "positions" in config.given  # usual for a new model is not for one that has none
         model, facts["start"] = pretrained(config)
-        new = asked and not config.positions
-        if config.grow or config.widen or new:
-            grow(model, config, new)
+        missing = asked and not config.positions
+        if config.grow or config.widen or missing:
+            grow(model, config, missing)
     else:
         config.blocks = config.blocks or BLOCKS[config.model][bits.complete]
         model = make(config)
