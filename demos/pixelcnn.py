@@ -1,7 +1,7 @@
 """PixelCNN (S0, lines 299–330; S3, lines 37–46): an exact likelihood, pixel after pixel.
 
 python -m demos.pixelcnn                    train on the bundled digits, look, and measure
-python -m demos.pixelcnn --no-positions     the same, and no pixel is told where it stands: so it was published
+python -m demos.pixelcnn --no-positions     the same, and no pixel is told where it stands: as in the lecture
 python -m demos.pixelcnn --levels 256       the lecture's softmax: grey digits, a probability for each of 256 levels
 python -m demos.pixelcnn --pretrained       samples in seconds, from weights that come with the demo
 python -m demos.pixelcnn --evaluate         the test NLL of these weights on static MNIST, if --data finds it

@@ -27,8 +27,8 @@ def rng():
     return np.random.default_rng(1)
 
 
-def small(shape, levels, rng):
-    return randomized(PixelCNN(shape, levels, channels=24, blocks=2, rng=rng), rng, 0.1)
+def small(shape, levels, rng, **more):
+    return randomized(PixelCNN(shape, levels, channels=24, blocks=2, rng=rng, **more), rng, 0.1)
 
 
 @pytest.mark.ledger("C-NORM")
@@ -252,17 +252,10 @@ def test_it_grows_and_is_what_it_was_until_it_learns(shape, blocks, channels, de
 class TestPositions:
     """Eqs. 6.16 and 6.17: what a convolution does not know, and what it is told."""
 
-    @pytest.fixture
-    def small(self):
-        def make(shape, levels, rng):
-            return randomized(PixelCNN(shape, levels, channels=24, blocks=2, rng=rng, positions=True), rng, 0.1)
-
-        return make
-
     @pytest.mark.ledger("C-NORM", "C-CAUSAL")
     @each_shape
-    def test_it_is_a_distribution_and_causal(self, shape, levels, small, rng):
-        model = small(shape, levels, rng)
+    def test_it_is_a_distribution_and_causal(self, shape, levels, rng):
+        model = small(shape, levels, rng, positions=True)
         assert total_probability(model) == pytest.approx(1, abs=1e-10)
         np.testing.assert_array_equal(dependencies(model, rng), np.tri(len(model.order), k=-1, dtype=bool))
 
@@ -270,8 +263,8 @@ class TestPositions:
         model = randomized(PixelCNN((1, 2, 3), channels=8, blocks=1, rng=rng, positions=True), rng, 0.3)
         assert chi_square(model, 20_000, rng) > 1e-3
 
-    def test_the_slopes_along_a_line(self, small, rng):
-        model, x = small((1, 4, 3), 2, rng), (rng.random((3, 1, 4, 3)) < 0.5).astype(float)
+    def test_the_slopes_along_a_line(self, rng):
+        model, x = small((1, 4, 3), 2, rng, positions=True), (rng.random((3, 1, 4, 3)) < 0.5).astype(float)
         by_walk, by_difference = along_a_line(model, lambda: model.loss(x, rng)[0], rng)
         assert by_walk == pytest.approx(by_difference, rel=1e-6)
 
@@ -301,7 +294,6 @@ class TestPositions:
         model.grow(1, 2, rng)
         assert model.positions is None
 
-    @pytest.mark.ledger("B2")
     def test_they_begin_by_saying_nothing(self, rng):
         models = [PixelCNN((1, 4, 3), 2, 8, 1, np.random.default_rng(0), positions=p) for p in (True, False)]
         x = (rng.random((6, 1, 4, 3)) < 0.5).astype(float)
