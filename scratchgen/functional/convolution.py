@@ -222,8 +222,9 @@ class Limits(NamedTuple):
     small: int  # images of fewer pixels make too short a matrix each: then they lie side by side
 
 
-# A processor multiplies fastest what is in its second-level cache. A GPU wants few and large calls.
-CPU, GPU = Limits(2**20, 10, 128), Limits(2**30, 2**62, 0)
+# A processor multiplies fastest what is in its second-level cache; with less, two workers wait for each other's calls.
+# A GPU wants few and large ones.
+CPU, GPU = Limits(3 * 2**19, 10, 128), Limits(2**30, 2**62, 0)
 
 
 class Product(NamedTuple):

@@ -113,11 +113,10 @@ class UnrolledGAN(GAN):
 
         with _put_back(self.discriminator):
             weights = unrolled(self.optimizer, discriminator_loss, self.unroll, list(self.discriminator.parameters()))
-            real_logits, fake_logits = logits(weights)
-        if self.objective.generated is None:  # zero-sum: by now D's answers to real data depend on G as well
-            loss = -self.objective.discriminator(real_logits, fake_logits)
-        else:
-            loss = self.objective.generator(fake_logits)
+            if self.objective.generated is None:  # zero-sum: by now D's answers to real data depend on G as well
+                loss = -self.objective.discriminator(*logits(weights))
+            else:
+                loss = self.objective.generator(logits_of(self.discriminator.with_parameters(weights), fake))
         return loss, {"G": loss.data}
 
 
