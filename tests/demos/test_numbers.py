@@ -848,16 +848,22 @@ def test_a_discriminator_of_zeros_pays_for_guessing_all_the_time(monkeypatch, rn
 
 
 def test_what_has_vanished_is_told_of_the_largest_and_of_the_first(tmp_path, capsys, monkeypatch, drawn):
-    """Lengths that are known, of two generators: the ratios of both tables, and the claim. Minimax: the last of the
-    largest; the other one: the last of the first. The same lengths are drawn, beside slopes that are known."""
+    """Lengths that are known, of two generators and of each cure: the ratios of both tables, and the claim. Minimax:
+    the last of the largest; the other one: the last of the first. The same lengths are drawn, beside known slopes."""
     lengths = {  # after 0, 1 and 10 epochs of D
         "G1": {"minimax": [1.0, 4.0, 0.02], "non-saturating": [2.0, 8.0, 5.0]},
         "G2": {"minimax": [3.0, 2.0, 0.3], "non-saturating": [1.0, 1.0, 0.7]},
     }
 
-    def trial(G, config, x, title, games, **rest):
-        own = {name: lengths[G].get(name, [2.0, 8.0, 1.0]) for name in games}
-        return saturation.Trial([0, 3, 30], own, [0.5, 0.25, 0.125], [50.0, 75.0, 62.5])
+    cures = {name: k for k, name in enumerate(saturation.CURES) if name not in saturation.GAMES}  # 2, 3, …
+
+    def trial(G, config, x, title, games, **cure):
+        if cure:
+            (k,) = (k for name, k in cures.items() if saturation.CURES[name] == cure)
+            own, apart = {cure["objective"]: [2.0, 8.0, k / 8]}, [50.0, 75.0, 60.0 + k]
+        else:
+            own, apart = {name: lengths[G][name] for name in games}, [50.0, 75.0, 62.5]
+        return saturation.Trial([0, 3, 30], own, [0.5, 0.25, 0.125], apart)
 
     def generators(config, x):
         assert (x.shape, x.min(), x.max()) == ((300, 784), -1, 1)  # paper and ink
@@ -880,9 +886,9 @@ def test_what_has_vanished_is_told_of_the_largest_and_of_the_first(tmp_path, cap
     for name, numbers in {
         "minimax": [3, 2, 0.3, 0.1, 62.5],
         "non-saturating": [1, 1, 0.7, 0.7, 62.5],
-        "least squares": [2, 8, 1, 0.125, 62.5],
+        **{name: [2, 8, k / 8, k / 64, 60 + k] for name, k in cures.items()},
     }.items():
-        row = re.search(rf"^  {name} +(\d.*)$", output, re.MULTILINE)[1].split()
+        row = re.search(rf"^  {name}  +(\d.*)$", output, re.MULTILINE)[1].split()
         np.testing.assert_allclose([float(number) for number in row], numbers, rtol=0.05)
     last = " ".join(output.split())
     assert "gradient fell to 5.0e-03 … 1.0e-01 of its largest length" in last
@@ -906,7 +912,5 @@ def test_what_has_vanished_is_told_of_the_largest_and_of_the_first(tmp_path, cap
         for name, values in lengths[G].items()
     }
     falling, apart = drawn["cures.png"].axes
-    assert lines_of(falling) == {
-        name: lengths["G2"].get(game["objective"], [2, 8, 1]) for name, game in saturation.CURES.items()
-    }
-    assert lines_of(apart) == {name: [50, 75, 62.5] for name in saturation.CURES}
+    assert lines_of(falling) == {**lengths["G2"], **{name: [2, 8, k / 8] for name, k in cures.items()}}
+    assert lines_of(apart) == {name: [50, 75, 60 + cures.get(name, 2.5)] for name in saturation.CURES}
