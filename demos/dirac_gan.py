@@ -181,15 +181,18 @@ def cures(config: Config) -> dict[str, Callable[[Any, Any, optim.SGD], GAN]]:
     }
 
 
-def cured(make: Callable[..., GAN], config: Config, steps: int) -> np.ndarray:
-    """The path (steps + 1, 2) of θ and ψ, from (1, 0), D first: gradient descent as in any training of ours."""
+MOVES = {"in turns, D first": training.play, "at once": training.play_at_once}
+
+
+def cured(make: Callable[..., GAN], config: Config, steps: int, move: Callable[..., Any]) -> np.ndarray:
+    """The path (steps + 1, 2) of θ and ψ, from (1, 0): gradient descent as in any training of ours."""
     G, D, rng = Point(1.0), Line(0.0), np.random.default_rng(config.seed)
     players = training.Players(*(optim.SGD(player.parameters(), config.lr) for player in (D, G)))
     run = training.Run(make(G, D, players.discriminator), players, rng)
     path = [(1.0, 0.0)]
 
     def play(run: training.Run, game: Any, batch: Any, crew: Any) -> training.loop.Metrics:
-        metrics = training.play(run, game, batch, crew)
+        metrics = move(run, game, batch, crew)
         path.append((G.theta.item(), D.psi.item()))
         return metrics
 
@@ -199,18 +202,20 @@ def cured(make: Callable[..., GAN], config: Config, steps: int) -> np.ndarray:
 
 def show_cures(config: Config) -> None:
     """How far G ends from the data: seen over a round, or a circle would look like an arrival now and then."""
-    steps = 4 * config.steps
+    counts = (config.steps, 4 * config.steps)
     print(
-        f"\nthe Dirac-GAN played by scratchgen's own GANs from θ = 1, ψ = 0, by gradient descent, η = {config.lr:g}, D "
-        f"first;\n  the largest distance of θ from the data, 0, in the last {ROUND} of so many steps\n"
-        f"  {'':33}{steps // 4:>10,}{steps:>10,}"
+        f"\nthe Dirac-GAN played by scratchgen's own GANs from θ = 1, ψ = 0, by gradient descent, η = {config.lr:g};\n"
+        f"  the largest distance of θ from the data, 0, in the last {ROUND} of so many steps\n"
+        f"  {'':33}"
+        + "".join(f"{name:>20}" for name in MOVES)
+        + f"\n  {'':33}"
+        + "".join(f"{count:10,}" for _ in MOVES for count in counts)
     )
     for name, make in cures(config).items():
-        theta = np.abs(cured(make, config, steps)[:, 0])
-        print(
-            f"  {name:33}" + "".join(f"{theta[end + 1 - ROUND : end + 1].max():10.4f}" for end in (steps // 4, steps))
-        )
-    print(card(config, "as the row says", f"{steps // 4:,} and {steps:,} of each player, in turns", config.seed))
+        paths = [np.abs(cured(make, config, max(counts), move)[:, 0]) for move in MOVES.values()]
+        far = (theta[max(0, count + 1 - ROUND) : count + 1].max() for theta in paths for count in counts)
+        print(f"  {name:33}" + "".join(f"{distance:10.4f}" for distance in far))
+    print(card(config, "as the row says", "{:,} and {:,} of each player".format(*counts), config.seed))
 
 
 # ----------------------------------------------------------------------------------------------------------- pictures

@@ -87,6 +87,7 @@ class Protocol(NamedTuple):
     steps: int
     every: int  # steps between two counts of modes, and checkpoints
     points: int | None  # of the data set; None: fresh ones for each minibatch
+    at_once: bool = False  # whether both players move at once, and not in turns
     radius: float = 1.0
     std: float = 0.01
     law: Law = RING
@@ -192,8 +193,7 @@ PROTOCOLS = {
         points=None,
         std=0.05,
     ),
-    # The notebook spaces its 8 angles over [0, 2π] with both ends, so that its ring has 7 modes (B9); ours has 8. It
-    # moves both players at once, on the same noise; ours take turns.
+    # The notebook spaces its 8 angles over [0, 2π] with both ends, so that its ring has 7 modes (B9); ours has 8.
     "notebook": Protocol(
         source="the notebook of Unrolled GAN's authors, github.com/poolio/unrolled_gan",
         players=orthogonal_players((128, 128), (128, 128), "tanh", 1.4),
@@ -206,8 +206,9 @@ PROTOCOLS = {
         steps=25_000,
         every=1000,
         points=None,
+        at_once=True,
     ),
-    # D's layers are three and G's four, with batch norm: so in its configuration. It moves both at once, as above.
+    # D's layers are three and G's four, with batch norm: so in its program.
     "pacgan": Protocol(
         source="PacGAN's ring, github.com/fjxmlzn/PacGAN; published there (Table 1, 10 trials, ± standard error):\n"
         "             GAN 6.3 ± 0.5 modes, 98.2 % high quality, reverse KL 0.45",
@@ -221,6 +222,7 @@ PROTOCOLS = {
         steps=400_000,
         every=1000,
         points=100_000,
+        at_once=True,
     ),
 }
 
@@ -234,7 +236,7 @@ def card_of(protocol: Protocol, steps: int, latents: Sequence[int], seeds: str) 
         z=f"{', '.join(map(str, latents))} dimensions, N(0, I)",
         objective=f"{protocol.objective}; {protocol.networks}",
         optimizers="Adam, lr {:g} of D, {:g} of G".format(*protocol.lr) + f", β₁ {protocol.beta1:g}; D's is unrolled",
-        steps=f"{steps:,} of each player, in turns",
+        steps=f"{steps:,} of each player, {'at once' if protocol.at_once else 'in turns'}",
         batch=protocol.batch,
         samples=f"{JUDGED:,}, within 3 standard deviations of a mean; after the last step",
         seeds=seeds,
@@ -290,13 +292,14 @@ def learn(config: Config, kind: Kind) -> None:
     run, epochs, going_on = make(kind, config.device), epochs_of(config), config.resumes(kind.path(config))
     if not going_on:
         kind.film(config).unlink(missing_ok=True)
+    move = training.play_at_once if protocol.at_once else training.play
     n = protocol.points or protocol.batch * protocol.every
     points = protocol.draw(n, np.random.default_rng([kind.seed, 1])).points
 
     def play(run: training.Run, game: Any, batch: Sequence[Any], crew: Any) -> training.loop.Metrics:
         if protocol.points is None:  # the data are a law here, not a set
             batch = [backend.to_device(protocol.draw(len(batch[0]), run.rng).points, config.device)]
-        return training.play(run, game, batch, crew)
+        return move(run, game, batch, crew)
 
     def watch(run: training.Run) -> None:
         samples = backend.to_host(run.model.sample(JUDGED, np.random.default_rng([kind.seed, 2])))

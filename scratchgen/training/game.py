@@ -1,4 +1,4 @@
-"""A game of two players, in the training loop: each has an optimizer and a loss, and they take turns.
+"""A game of two players, in the training loop: each has an optimizer and a loss, and they take turns, or do not.
 
 >>> run = Run(gan, Players(Adam(gan.discriminator.parameters()), Adam(gan.generator.parameters())), rng)
 >>> train(run, gan, [x], step=play, epochs=10)
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..optim import Optimizer
-from .loop import Metrics, Run, descend
+from .loop import Metrics, Run, descend, differentiate
 from .workers import Workers
 
-__all__ = ["Players", "play"]
+__all__ = ["Players", "play", "play_at_once"]
 
 
 @dataclass
@@ -61,7 +61,7 @@ def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
     `TypeError` for a run without `Players`, for a model that is no game and for data that the game is not told, such as
     labels; `ValueError` for a game that unrolls an optimizer which is not the run's for D.
     """
-    _check(run, game, batch)
+    _check("play", run, game, batch)
     metrics = descend(run, game.discriminator_loss, batch, crew, run.optimizer.discriminator)
     game.constrain()
     if (run.step + 1) % game.steps == 0:
@@ -69,28 +69,49 @@ def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
     return metrics
 
 
-def _check(run: Run, game: Any, batch: Sequence[Any]) -> None:
+def play_at_once(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
+    """One step of both players, each downhill from where both stand, on the same noise.
+
+    Eq. 19.6 (derivations/19-algorithm-1.md#eq-19-6). Raises as `play` does, and `ValueError` for a game in which D
+    makes several steps for each of G's.
+    """
+    _check("play_at_once", run, game, batch)
+    if game.steps != 1:
+        raise ValueError(
+            f"play_at_once: expected a game of one step each, got steps={game.steps}; let them take turns: step=play"
+        )
+    players, noise = run.optimizer, run.rng.bit_generator.state
+    metrics = differentiate(run, game.generator_loss, batch, crew, players.generator)
+    run.rng.bit_generator.state = noise  # D's loss comes second: it may draw more, and that is not to be drawn again
+    metrics |= differentiate(run, game.discriminator_loss, batch, crew, players.discriminator)
+    players.discriminator.step()
+    players.generator.step()
+    game.constrain()
+    return metrics
+
+
+def _check(who: str, run: Run, game: Any, batch: Sequence[Any]) -> None:
     if not isinstance(run.optimizer, Players):
         raise TypeError(
-            f"play: expected Players in the run, the optimizers of D and of G, got {type(run.optimizer).__name__}"
+            f"{who}: expected Players in the run, the optimizers of D and of G, got {type(run.optimizer).__name__}"
         )
     parts = ("discriminator_loss", "generator_loss", "constrain", "steps")
     missing = [part for part in parts if not hasattr(game, part)]
     if missing:
-        raise TypeError(f"play: {type(game).__name__} is no game of two players: it lacks {', '.join(missing)}")
+        raise TypeError(f"{who}: {type(game).__name__} is no game of two players: it lacks {', '.join(missing)}")
     signature = inspect.signature(game.discriminator_loss)
     try:
         signature.bind(*batch, run.rng)
     except TypeError as error:
         raise TypeError(
-            f"play: the losses of {type(game).__name__} take {', '.join(signature.parameters)}, but the data is"
+            f"{who}: the losses of {type(game).__name__} take {', '.join(signature.parameters)}, but the data is"
             f" {len(batch)} arrays and not {len(signature.parameters) - 1}; train on [x], or a game that is told labels"
             " (CGAN, ACGAN, SemiSupervisedGAN) on [x, labels]"
         ) from error
     if getattr(game, "optimizer", run.optimizer.discriminator) is not run.optimizer.discriminator:
         raise ValueError(
-            f"play: expected {type(game).__name__}.optimizer, which it unrolls, to be the run's own for D, got another;"
-            " give Players(discriminator=game.optimizer, …)"
+            f"{who}: expected {type(game).__name__}.optimizer, which it unrolls, to be the run's own for D, got "
+            "another; give Players(discriminator=game.optimizer, …)"
         )
 
 

@@ -162,9 +162,17 @@ def evaluate(model: Module, loss: Loss, data: Sequence[np.ndarray], batch_size: 
 
 def descend(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers, optimizer: Any = None) -> Metrics:
     """One step downhill on one minibatch: `optimizer`, or else the run's, moves its own parameters, and no gradient of
-    others is computed. No weight has moved where it stops at a NaN or infinity, and `run.rng` is where it was; only
-    the running statistics of a batch norm have seen the minibatch."""
+    others is computed. Where it stops at a NaN or infinity everything is as `differentiate` leaves it."""
     optimizer = optimizer or run.optimizer
+    metrics = differentiate(run, loss, batch, crew, optimizer)
+    optimizer.step()
+    return metrics
+
+
+def differentiate(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers, optimizer: Any) -> Metrics:
+    """The gradient of the loss on one minibatch, in the `.grad` of the optimizer's parameters and of no others. No
+    weight has moved where it stops at a NaN or infinity, and `run.rng` is where it was; only the running statistics of
+    a batch norm have seen the minibatch."""
     before = run.rng.bit_generator.state
     with np.errstate(all="ignore"):  # a number that is not finite is looked for here, and not warned about there
         optimizer.zero_grad()
@@ -175,7 +183,6 @@ def descend(run: Run, loss: Loss, batch: Sequence[Any], crew: Workers, optimizer
                 _stop(run, loss, batch)
             finally:
                 run.rng.bit_generator.state = before
-    optimizer.step()
     return metrics
 
 

@@ -234,22 +234,53 @@ def test_dirac_gan_measures_the_eigenvalues_that_it_foretells(tmp_path, capsys):
         assert (tmp_path / picture).stat().st_size > 5000
 
 
+@pytest.mark.equation("19.6", "20.8", "20.9")
 def test_a_gan_of_two_numbers_goes_where_the_formulas_say():
-    """Our GANs, by the training loop, against the maps of the plane; of the cures R1 and looking ahead arrive."""
-    config = dirac_gan.Config()
-    ways, exact = dirac_gan.cures(config), dirac_gan.dynamics
-    games = {"minimax": (exact.DIRAC, 0.0), "non-saturating": (exact.NON_SATURATING, 0.0)}
-    for name, (game, gamma) in (games | {"minimax, R1 with γ = 0.3": (exact.DIRAC, 0.3)}).items():
-        expected = exact.play(lambda s, g=game, r=gamma: exact.alternating(g, s, config.lr, r), (1.0, 0.0), 100)
-        np.testing.assert_allclose(dirac_gan.cured(ways[name], config, 100), expected, rtol=1e-9, atol=1e-12)
-    ends = {
-        name: np.abs(dirac_gan.cured(make, config, 400)[-dirac_gan.ROUND :, 0]).max() for name, make in ways.items()
+    """Our GANs, by the training loop, in turns and at once, against the maps of the plane; of the cures R1 and looking
+    ahead arrive. At once the game spirals outwards, and the non-saturating one ends on its cycle."""
+    config, exact = dirac_gan.Config(), dirac_gan.dynamics
+    games, lr = dirac_gan.cures(config), config.lr
+    known = {
+        "minimax": (exact.DIRAC, 0.0),
+        "non-saturating": (exact.NON_SATURATING, 0.0),
+        "minimax, R1 with γ = 0.3": (exact.DIRAC, 0.3),
     }
-    arrived = {name for name, end in ends.items() if end < 0.01}
-    assert arrived == {"minimax, R1 with γ = 0.3", "minimax, unrolled with K = 5"}
-    assert min(end for name, end in ends.items() if "Wasserstein" in name) > 0.9
-    assert ends["minimax"] > 0.99
-    assert 0.2 < ends["non-saturating"] < 0.6
+    in_turns, at_once = dirac_gan.MOVES.values()
+    for move, step in ((in_turns, exact.alternating), (at_once, exact.simultaneous)):
+        for name, (game, gamma) in known.items():
+            expected = exact.play(lambda s, f=step, g=game, r=gamma: f(g, s, lr, r), (1.0, 0.0), 100)
+            found = dirac_gan.cured(games[name], config, 100, move)
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    ahead = exact.play(lambda s: exact.unrolled(exact.DIRAC, s, lr, 5), (1.0, 0.0), 100)
+    found = dirac_gan.cured(games["minimax, unrolled with K = 5"], config, 100, at_once)
+    np.testing.assert_allclose(found, ahead, rtol=1e-9, atol=1e-12)
+
+    for move, minimax, non_saturating in ((in_turns, (0.99, 1.01), (0.2, 0.6)), (at_once, (1.5, 2.5), (0.52, 0.6))):
+        ends = {
+            name: np.abs(dirac_gan.cured(make, config, 400, move)[-dirac_gan.ROUND :, 0]).max()
+            for name, make in games.items()
+        }
+        arrived = {name for name, end in ends.items() if end < 0.01}
+        assert arrived == {"minimax, R1 with γ = 0.3", "minimax, unrolled with K = 5"}
+        assert min(end for name, end in ends.items() if "Wasserstein" in name) > 0.9
+        assert minimax[0] < ends["minimax"] < minimax[1]
+        assert non_saturating[0] < ends["non-saturating"] < non_saturating[1]
+
+
+def test_what_a_gan_of_two_numbers_is_told_by(capsys):
+    """The table: of each game the largest distance in the last round of 150 steps and of 600, in turns and at once;
+    and in the whole path where it is no longer than a round."""
+    for config in (dirac_gan.Config(), dirac_gan.Config(steps=20)):
+        dirac_gan.show_cures(config)
+        output = capsys.readouterr().out
+        assert re.search("in turns, D first +at once", output)
+        for name, make in dirac_gan.cures(config).items():
+            numbers = re.search(rf"^  {re.escape(name)}  +(\d.*)$", output, re.MULTILINE)[1].split()
+            far = []
+            for move in dirac_gan.MOVES.values():
+                theta = abs(dirac_gan.cured(make, config, 4 * config.steps, move)[:, 0])
+                far += [max(theta[: end + 1][-84:]) for end in (config.steps, 4 * config.steps)]
+            np.testing.assert_allclose([float(number) for number in numbers], far, atol=6e-5)
 
 
 def test_differences_know_their_errors_and_what_they_miss(tmp_path, capsys):
@@ -374,6 +405,22 @@ def test_mode_collapse_on_the_grid_counts_to_25(tmp_path, capsys, counted_often)
     for picture in ("modes.png", "samples.png", "samples.gif"):
         assert (tmp_path / picture).stat().st_size > 5000
     assert output.err == ""
+
+
+@pytest.mark.parametrize("card", mode_collapse.PROTOCOLS)
+def test_each_card_moves_as_it_says(card, tmp_path, monkeypatch):
+    """The programs of two cards move both players at once; the other games are played in turns."""
+    protocol = mode_collapse.PROTOCOLS[card]._replace(every=1, batch=8, points=8)
+    monkeypatch.setitem(mode_collapse.PROTOCOLS, card, protocol)
+    moves = []
+    for name in ("play", "play_at_once"):
+        move = getattr(training, name)
+        monkeypatch.setattr(training, name, lambda *args, name=name, move=move: moves.append(name) or move(*args))
+    mode_collapse.learn(mode_collapse.Config(out=tmp_path, card=card, steps=1), mode_collapse.Kind(card, 3, 0, 0))
+    at_once = card in ("notebook", "pacgan")
+    assert moves == ["play_at_once" if at_once else "play"]
+    told = str(mode_collapse.card_of(protocol, 1, [3], "0"))
+    assert f"1 of each player, {'at once' if at_once else 'in turns'}" in told
 
 
 @pytest.mark.parametrize("card", mode_collapse.PROTOCOLS)

@@ -16,7 +16,8 @@ def test_a_gan_that_looks_ahead_goes_where_the_map_in_turns_says():
         psi = simultaneous(DIRAC, state, config.lr)[1]
         return unrolled(DIRAC, (state[0], psi), config.lr, config.k)[0], psi
 
-    found = dirac_gan.cured(dirac_gan.cures(config)["minimax, unrolled with K = 5"], config, 100)
+    make = dirac_gan.cures(config)["minimax, unrolled with K = 5"]
+    found = dirac_gan.cured(make, config, 100, dirac_gan.MOVES["in turns, D first"])
     np.testing.assert_allclose(found, play(in_turns, (1.0, 0.0), 100), rtol=1e-9, atol=1e-12)
 
 

@@ -7,7 +7,7 @@ import scratchgen as sg
 from scratchgen import functional as F
 from scratchgen import nn, optim, training
 from scratchgen.models.adversarial import GAN, DCDiscriminator, DCGenerator, MLPDiscriminator, MLPGenerator
-from scratchgen.training import Players, Workers, play
+from scratchgen.training import Players, Workers, play, play_at_once
 
 LATENT, PIXELS, IMAGES = 3, 5, 6
 
@@ -71,6 +71,36 @@ def test_rounds_by_hand(objective, steps):
             slope = -sigmoid(a) if objective == "minimax" else -(1 - sigmoid(a))
             W -= rate_g * np.outer(w, slope @ z) / IMAGES
     assert next(noise, None) is None
+    np.testing.assert_allclose(gan.discriminator.network.layers[0].weight.numpy()[0], w, rtol=1e-12)
+    np.testing.assert_allclose(gan.generator.network.layers[0].weight.numpy(), W, rtol=1e-12)
+
+
+@pytest.mark.equation("19.6")
+@pytest.mark.parametrize("objective", ["minimax", "non-saturating"])
+def test_both_at_once_by_hand(objective):
+    """Both slopes are taken where both stand, on the same images and the same noise; then both go."""
+    gan, rate_d, rate_g = linear_game(objective, 1), 0.3, 0.2
+    W = gan.generator.network.layers[0].weight.numpy().copy()
+    w = gan.discriminator.network.layers[0].weight.numpy()[0].copy()
+    players = Players(
+        optim.SGD(gan.discriminator.parameters(), lr=rate_d), optim.SGD(gan.generator.parameters(), lr=rate_g)
+    )
+    run = training.Run(gan, players, np.random.default_rng(2))
+    x = np.random.default_rng(3).standard_normal((4, IMAGES, PIXELS))
+    with Workers(1, gan) as crew:
+        for batch in x:
+            play_at_once(run, gan, [batch], crew)
+            run.step += 1
+
+    rng = np.random.default_rng(2)  # one draw for each step
+    for batch in x:
+        z = rng.standard_normal((IMAGES, LATENT))
+        fake = z @ W.T
+        real_a, fake_a = batch @ w, fake @ w
+        slope = -sigmoid(fake_a) if objective == "minimax" else -(1 - sigmoid(fake_a))
+        toward_d = (-(1 - sigmoid(real_a)) @ batch + sigmoid(fake_a) @ fake) / IMAGES
+        W -= rate_g * np.outer(w, slope @ z) / IMAGES
+        w -= rate_d * toward_d
     np.testing.assert_allclose(gan.discriminator.network.layers[0].weight.numpy()[0], w, rtol=1e-12)
     np.testing.assert_allclose(gan.generator.network.layers[0].weight.numpy(), W, rtol=1e-12)
 

@@ -27,7 +27,7 @@ from scratchgen.models.adversarial import (
     UnrolledGAN,
 )
 from scratchgen.models.latent import VAE
-from scratchgen.training import Players, Run, Workers, play
+from scratchgen.training import Players, Run, Workers, play, play_at_once
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 3  # of D's for each of G's: epochs of four minibatches end within a round
@@ -45,8 +45,8 @@ def make(dtype=np.float32, objective="non-saturating", **options):
     return Run(gan, players, np.random.default_rng(1)), x
 
 
-def train(run, x, epochs=2, **options):
-    return training.train(run, run.model, [x], step=play, epochs=epochs, batch_size=16, **options)
+def train(run, x, epochs=2, step=play, **options):
+    return training.train(run, run.model, [x], step=step, epochs=epochs, batch_size=16, **options)
 
 
 def learned(run):
@@ -86,11 +86,11 @@ class Diary:
         self.pages.append(("clip", None))
 
 
-def diary(steps, rows=12, batch_size=2, epochs=1):
+def diary(steps, rows=12, batch_size=2, epochs=1, step=play):
     game = Diary(steps)
     run = Run(game.model, game.players, np.random.default_rng(0))
     x = np.arange(rows, dtype=np.float32)[:, None]
-    return training.train(run, game, [x], step=play, epochs=epochs, batch_size=batch_size), game
+    return training.train(run, game, [x], step=step, epochs=epochs, batch_size=batch_size), game
 
 
 # -------------------------------------------------------------------------------------------------------- who and when
@@ -113,6 +113,31 @@ def test_g_sees_the_minibatch_that_d_has_just_seen():
     _, game = diary(2)
     seen = {player: [x for name, x in game.pages if name == player] for player in "DG"}
     assert seen["G"] == seen["D"][1::2]
+
+
+@pytest.mark.equation("19.6")
+def test_at_once_both_look_before_either_moves():
+    """Each on the same minibatches; what holds D in its bounds comes last. The loss that is told is D's."""
+    run, game = diary(1, epochs=2, step=play_at_once)
+    assert [player for player, _ in game.pages] == 12 * ["G", "D", "clip"]
+    for (_, seen_by_g), (_, seen_by_d), _ in zip(*[iter(game.pages)] * 3):
+        assert seen_by_g == seen_by_d
+    assert run.step == 12
+    for metrics in run.history["train"]:
+        assert metrics["loss"] == pytest.approx(game.both[0].weight.item())
+
+
+def test_at_once_no_noise_is_used_twice_but_by_both():
+    """A penalty makes D's loss draw more than G's: the next step begins behind all of it."""
+    run, x = make(penalty=GradientPenalty(1.0))
+    gan, (alone, both) = run.model, (np.random.default_rng(4) for _ in range(2))
+    gan.discriminator_loss(x, alone)
+    gan.generator_loss(x, both)
+    assert both.bit_generator.state != alone.bit_generator.state
+    run.rng = np.random.default_rng(4)
+    with Workers(1, gan) as crew:
+        play_at_once(run, gan, [x], crew)
+    assert run.rng.bit_generator.state == alone.bit_generator.state
 
 
 def test_metrics_are_means_over_the_steps_that_have_them():
@@ -156,9 +181,10 @@ def test_each_step_moves_one_player():
         assert all(p.grad is None for p in getattr(gan, other).parameters())
 
 
-def test_clipping_holds_through_a_training():
-    run, x = make(objective="wasserstein", clip=0.02, steps=2)
-    train(run, x)
+@pytest.mark.parametrize(("step", "steps"), [(play, 2), (play_at_once, 1)])
+def test_clipping_holds_through_a_training(step, steps):
+    run, x = make(objective="wasserstein", clip=0.02, steps=steps)
+    train(run, x, step=step)
     assert max(abs(p.numpy()).max() for p in run.model.discriminator.parameters()) <= np.float32(0.02)
     assert max(abs(p.numpy()).max() for p in run.model.generator.parameters()) > 0.02
 
@@ -284,12 +310,13 @@ def test_several_workers_have_the_gradient_of_one(penalty, count):
         np.testing.assert_allclose(several, one, rtol=1e-11, atol=1e-15)
 
 
-def test_a_whole_game_with_two_workers():
+@pytest.mark.parametrize(("step", "steps"), [(play, 2), (play_at_once, 1)])
+def test_a_whole_game_with_two_workers(step, steps):
     """What one worker plays, to rounding; and the same twice, bit for bit."""
     runs = []
     for workers in (1, 2, 2):
-        run, x = make(np.float64, steps=2, penalty=GradientPenalty(0.5))
-        runs.append(train(run, x, 3, workers=workers))
+        run, x = make(np.float64, steps=steps, penalty=GradientPenalty(0.5))
+        runs.append(train(run, x, 3, step, workers=workers))
     one, two = (run.model.state_dict() for run in runs[:2])
     for name, value in one.items():
         np.testing.assert_allclose(two[name], value, rtol=1e-8, atol=1e-10)
@@ -302,17 +329,18 @@ def test_batch_norm_wants_one_worker():
         Workers(2, gan)
 
 
-def test_on_a_device(device):
+@pytest.mark.parametrize("step", [play, play_at_once])
+def test_on_a_device(device, step):
     """A game is played where its weights are, and comes to the same end."""
     run, x = make(np.float64, penalty=R1(1.0), clip=0.4)
-    train(run, x, 1)
+    train(run, x, 1, step)
     there, _ = make(np.float64, penalty=R1(1.0), clip=0.4)
     there.model.to(device)
     there.optimizer = Players(
         optim.Adam(there.model.discriminator.parameters(), lr=1e-2, betas=(0.5, 0.9)),
         optim.SGD(there.model.generator.parameters(), lr=1e-2, momentum=0.5),
     )
-    train(there, backend.to_device(x, device), 1)
+    train(there, backend.to_device(x, device), 1, step)
     for name, value in run.model.state_dict().items():
         np.testing.assert_allclose(there.model.state_dict()[name], value, rtol=1e-9, atol=1e-12)
 
@@ -332,11 +360,42 @@ def test_a_number_that_is_not_finite_stops_the_game(player):
             np.testing.assert_array_equal(value, before[name])
 
 
-def test_one_optimizer_is_not_enough():
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_a_number_that_is_not_finite_stops_both_at_once(player):
+    """It says where; no weight has moved, no noise is spent, and when it is mended the step is that of a new run."""
+    (run, x), (other, _) = make(), make()
+    x = x[:16]
+    weight = next(getattr(run.model, player).parameters())
+    old, noise = weight.data.copy(), run.rng.bit_generator.state
+    weight.data[0, 0] = np.nan
+    before = {name: value.copy() for name, value in run.model.state_dict().items()}
+    with Workers(1, run.model) as crew:
+        with pytest.raises(FloatingPointError, match=r"training stopped at step 1 \(epoch 1\)"):
+            play_at_once(run, run.model, [x], crew)
+        for name, value in run.model.state_dict().items():
+            np.testing.assert_array_equal(value, before[name])
+        assert run.rng.bit_generator.state == noise
+        weight.data[...] = old
+        for each in (run, other):
+            play_at_once(each, each.model, [x], crew)
+    assert learned(run) == learned(other)
+    assert steps_of(run) == {"discriminator": 1, "generator": 1}
+
+
+@pytest.mark.parametrize("steps", [2, 5])
+def test_at_once_there_is_one_step_of_each(steps):
+    run, x = make(steps=steps)
+    with pytest.raises(ValueError, match=rf"play_at_once: expected a game of one step each, got steps={steps}; .*play"):
+        train(run, x, step=play_at_once)
+
+
+@pytest.mark.parametrize("step", [play, play_at_once])
+def test_one_optimizer_is_not_enough(step):
     run, x = make()
     run.optimizer = run.optimizer.discriminator
-    with pytest.raises(TypeError, match="play: expected Players in the run, the optimizers of D and of G, got Adam"):
-        train(run, x)
+    message = f"^{step.__name__}: expected Players in the run, the optimizers of D and of G, got Adam"
+    with pytest.raises(TypeError, match=message):
+        train(run, x, step=step)
 
 
 def test_a_model_that_is_no_game():
