@@ -126,7 +126,7 @@ class Shrunk(nn.Module):
 
 
 class NormedGenerator(nn.Module):
-    """PacGAN's: four layers of 400 ReLUs with batch norm, which takes the place of their biases."""
+    """PacGAN's: four layers of 400 ReLUs with batch norm as its program has it, in the place of their biases."""
 
     range = (-math.inf, math.inf)
 
@@ -135,7 +135,7 @@ class NormedGenerator(nn.Module):
         sizes = (latent, 400, 400, 400, 400)
         pairs = itertools.pairwise(sizes)
         self.layers = nn.ModuleList([nn.Linear(m, n, bias=False, init=dcgan_normal, rng=rng) for m, n in pairs])
-        self.norms = nn.ModuleList([nn.BatchNorm1d(n, momentum=0.05) for n in sizes[1:]])
+        self.norms = nn.ModuleList([nn.BatchNorm1d(n, eps=1e-4, momentum=0.05) for n in sizes[1:]])
         self.output = nn.Linear(sizes[-1], 2, init=dcgan_normal, rng=rng)
 
     def forward(self, z: Any) -> Any:
@@ -208,7 +208,7 @@ PROTOCOLS = {
         points=None,
         at_once=True,
     ),
-    # D's layers are three and G's four, with batch norm: so in its program.
+    # D's layers are three and G's four, with batch norm: so in its program, where both players move at once.
     "pacgan": Protocol(
         source="PacGAN's ring, github.com/fjxmlzn/PacGAN; published there (Table 1, 10 trials, ± standard error):\n"
         "             GAN 6.3 ± 0.5 modes, 98.2 % high quality, reverse KL 0.45",

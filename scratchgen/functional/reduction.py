@@ -85,9 +85,8 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def _extreme_rule(g: Any, x: Any, out: Any, axis: Any) -> Any:
-    winners = x == _kept(out, x.shape, axis)  # raw booleans: which elements win is locally constant
-    share = winners.astype(x.dtype) / np.sum(winners, axis=_axes(axis, x.ndim), keepdims=True, dtype=x.dtype)
-    return _kept(g, x.shape, axis) * share
+    winners = (x == _kept(out, x.shape, axis)).astype(x.dtype)  # raw 0 and 1: who wins is locally constant
+    return _kept(g, x.shape, axis) / np.sum(winners, axis=_axes(axis, x.ndim), keepdims=True) * winners
 
 
 max.vjp(x=_extreme_rule)
