@@ -2,7 +2,7 @@
 
 python -m demos.dirac_gan      about 15 seconds
 
-The smallest games there are: G is a number θ, D a number ψ. Each of four ways to take turns is a map of the plane; its
+The smallest games there are: G is a number θ, D a number ψ. Each of four ways to move is a map of the plane; its
 eigenvalues foretell by how much a round grows or shrinks, and how far a step turns. Play, and compare. Then the
 library's own GANs play it, with what has been proposed as a cure. See derivations/20-minimax.md.
 """
@@ -43,7 +43,7 @@ class Config(Options):
 
 
 class Way(NamedTuple):
-    """A way to take turns: one step of a game, and its Jacobian at (0, 0) for c = h′(0)."""
+    """A way to move: one step of a game, and its Jacobian at (0, 0) for c = h′(0)."""
 
     step: Callable[[Game, Any], Any]
     jacobian: Callable[[float], np.ndarray]
@@ -97,7 +97,7 @@ def show(config: Config) -> tuple[list[float], str]:
     """The table; returns |λ measured − λ foretold| of each line, and what the Dirac-GAN does."""
     print(
         f"η = {config.lr:g}; λ: from the Jacobian, and from 100 steps that begin at {NEAR}\n"
-        "  game         turns               |λ|        measured   degrees a step   measured    what it does"
+        "  game         moves               |λ|        measured   degrees a step   measured    what it does"
     )
     off, fates = [], {}
     for game in (BILINEAR, DIRAC):

@@ -25,8 +25,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import entr
 
-from .. import backend
-from ..autograd import Tensor
 from ..models.adversarial.objectives import Objective, objective_named
 from .inputs import on_host
 
@@ -95,8 +93,9 @@ class Monitor:
         missing = [name for name in ("D", "G", "D(x)", "D(G(z))") if name not in metrics]
         if missing:
             raise ValueError(f"Monitor.watch: the metrics lack {', '.join(missing)}; they have {', '.join(metrics)}")
-        record: dict[str, Any] = {name: _number(metrics[name]) for name in ("D", "G", "D(x)", "D(G(z))")}
-        record |= {"gradient": _number(gradient), "spread": math.nan if spread is None else _number(spread)}
+        record: dict[str, Any] = {name: _number(name, metrics[name]) for name in ("D", "G", "D(x)", "D(G(z))")}
+        record |= {"gradient": _number("gradient", gradient)}
+        record |= {"spread": math.nan if spread is None else _number("spread", spread)}
         for name in ("D(x)", "D(G(z))"):
             if not -1e-6 <= record[name] <= 1 + 1e-6 and not math.isnan(record[name]):
                 raise ValueError(f"Monitor.watch: {name} is a mean probability in [0, 1], got {record[name]}")
@@ -111,7 +110,7 @@ class Monitor:
                 f" {record['gradient']} and {record['spread']}"
             )
         if shares is not None:
-            q = np.asarray(shares, np.float64)
+            q = on_host("Monitor.watch", "shares", shares)
             if q.ndim != 1 or not np.isfinite(q).all() or q.min(initial=0) < 0 or not q.sum() > 0:
                 raise ValueError(f"Monitor.watch: expected shares (K,), at least 0 and not all 0, got {q}")
             if self._classes() not in (0, len(q)):
@@ -325,9 +324,11 @@ def _shadow(directions: np.ndarray, x: np.ndarray) -> np.ndarray:
     return q @ (q.T @ x)
 
 
-def _number(x: Any) -> float:
-    x = x.data if isinstance(x, Tensor) else x
-    return float(backend.host_scalar(x) if backend.is_array(x) else x)
+def _number(name: str, x: Any) -> float:
+    found = on_host("Monitor.watch", name, x)
+    if found.size != 1:
+        raise ValueError(f"Monitor.watch: {name} is one number, got {found.shape}")
+    return float(found.item())
 
 
 def _half(classes: int) -> float:

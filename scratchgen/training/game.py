@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from ..optim import Optimizer
 from .loop import Metrics, Run, descend, differentiate
@@ -57,9 +59,12 @@ def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
     """One of D's steps on a minibatch, and after every `game.steps`-th one of G's: Algorithm 1.
 
     Eqs. 19.1 and 19.2 (derivations/19-algorithm-1.md#eq-19-1). Each optimizer computes its own player's gradient and no
-    other, and forgets the last one first: what the lecture's listing leaves out (E13) cannot be left out here. Raises
-    `TypeError` for a run without `Players`, for a model that is no game and for data that the game is not told, such as
-    labels; `ValueError` for a game that unrolls an optimizer which is not the run's for D.
+    other, and forgets the last one first: what the lecture's listing leaves out (E13) cannot be left out here. Where
+    G's loss is not finite, D has made its step.
+
+    The loss by which the run compares epochs is D's: `run.best` is where D was ahead, and no good G. Raises `TypeError`
+    for a run without `Players`, for a model that is no game and for data that the game is not told, such as labels;
+    `ValueError` for a game that unrolls an optimizer which is not the run's for D.
     """
     _check("play", run, game, batch)
     metrics = descend(run, game.discriminator_loss, batch, crew, run.optimizer.discriminator)
@@ -72,18 +77,27 @@ def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
 def play_at_once(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
     """One step of both players, each downhill from where both stand, on the same noise.
 
-    Eq. 19.6 (derivations/19-algorithm-1.md#eq-19-6). Raises as `play` does, and `ValueError` for a game in which D
-    makes several steps for each of G's.
+    Eq. 19.6 (derivations/19-algorithm-1.md#eq-19-6). Of `run.rng` a step takes one number, the seed of its noise.
+    Raises as `play` does, and `ValueError` for a game in which D makes several steps for each of G's.
     """
     _check("play_at_once", run, game, batch)
     if game.steps != 1:
         raise ValueError(
             f"play_at_once: expected a game of one step each, got steps={game.steps}; let them take turns: step=play"
         )
-    players, noise = run.optimizer, run.rng.bit_generator.state
-    metrics = differentiate(run, game.generator_loss, batch, crew, players.generator)
-    run.rng.bit_generator.state = noise  # D's loss comes second: it may draw more, and that is not to be drawn again
-    metrics |= differentiate(run, game.discriminator_loss, batch, crew, players.discriminator)
+    players, before = run.optimizer, run.rng.bit_generator.state
+    seed = int(run.rng.integers(2**63))
+    metrics: Metrics = {}
+    try:
+        for loss, player in (
+            (game.generator_loss, players.generator),
+            (game.discriminator_loss, players.discriminator),
+        ):
+            step = replace(run, rng=np.random.default_rng(seed))
+            metrics |= differentiate(step, loss, batch, crew, player)
+    except BaseException:
+        run.rng.bit_generator.state = before
+        raise
     players.discriminator.step()
     players.generator.step()
     game.constrain()

@@ -104,7 +104,7 @@ def train(
     `config` says what defines the run: a checkpoint of another one is refused. `workers` threads share each minibatch:
     see `Workers`, also for the models that it refuses. Raises `CheckpointError` where a checkpoint cannot be resumed,
     `FloatingPointError`, naming step and primitive, at the first NaN or infinity, and `TypeError` for a game without
-    its `step`.
+    its `step`, and for one with `validation`: no loss says how good a game is.
 
     `step(run, loss, batch, crew) -> metrics` is what happens with a minibatch: `descend`, unless something else is
     said, as for a game of two players.
@@ -113,6 +113,11 @@ def train(
         raise TypeError(
             f"train: expected an optimizer in the run, got {type(run.optimizer).__name__}; a game of two Players wants "
             "train(run, game, data, step=play, …)"
+        )
+    if validation is not None and not hasattr(run.optimizer, "zero_grad"):
+        raise TypeError(
+            "train: no loss of a game says how good it is, so there is none to validate by; leave validation= away, and"
+            " judge what the generator makes in a callback"
         )
     step = step or descend
     if resume and checkpoint is None:
@@ -201,7 +206,7 @@ def _finite_gradients(parameters: Sequence[Any]) -> bool:
 def _stop(run: Run, loss: Loss, batch: Sequence[Any]) -> None:
     """Repeat the step that went wrong with every primitive watched, and say which one it was."""
     where = f"training stopped at step {run.step + 1} (epoch {run.epoch + 1})"
-    remedy = "the weights are as before this step; try a smaller learning rate, or look at this minibatch"
+    remedy = "this optimizer's weights are as before the step; try a smaller learning rate, or look at this minibatch"
     try:
         with detect_anomaly():
             loss(*batch, run.rng)[0].backward()

@@ -216,7 +216,7 @@ def test_elbo_gap_adds_up_and_has_nothing_to_resume(tmp_path, capsys):
 
 @pytest.mark.ledger("C-OSC")
 def test_dirac_gan_measures_the_eigenvalues_that_it_foretells(tmp_path, capsys):
-    """Two games, four ways to take turns. It is quicker done again than resumed."""
+    """Two games, four ways to move. It is quicker done again than resumed."""
     dirac_gan.main(dirac_gan.Config(out=tmp_path, steps=20))
     output = capsys.readouterr().out
     rows = re.findall(r"(bilinear|Dirac-GAN) .*?(\d\.\d{6}) +(\d\.\d{6}) +([\d.]+) +([\d.]+) +(\w+)", output)

@@ -92,9 +92,9 @@ def test_both_at_once_by_hand(objective):
             play_at_once(run, gan, [batch], crew)
             run.step += 1
 
-    rng = np.random.default_rng(2)  # one draw for each step
+    seeds = np.random.default_rng(2)  # one for each step
     for batch in x:
-        z = rng.standard_normal((IMAGES, LATENT))
+        z = np.random.default_rng(seeds.integers(2**63)).standard_normal((IMAGES, LATENT))
         fake = z @ W.T
         real_a, fake_a = batch @ w, fake @ w
         slope = -sigmoid(fake_a) if objective == "minimax" else -(1 - sigmoid(fake_a))

@@ -66,13 +66,14 @@ def test_samples_are_of_the_class_that_was_asked_for(name):
 
 @pytest.mark.ledger("C-COND")
 def test_the_cgan_that_comes_with_the_demo_draws_what_it_is_asked_for():
-    """Read by no network: by the labels of the ten nearest training digits, which are right about 92 % of real ones."""
+    """Read by no network: by the labels of the ten nearest training digits, which are right about 92 % of real ones,
+    and 94 % of these (three seeds: 94.8, 93.0, 94.2; the demo's own classifier 96.9)."""
     config = conditional.Config()
     game, _ = conditional.pretrained(config, "cgan", lambda recipe: conditional.told_last(recipe["channels"]))
     asked = np.repeat(np.arange(10), 50)
     samples = conditional.pixels(game.sample(500, np.random.default_rng(7), asked))
     real = data.digits("train")
-    assert (vote(samples, real.flat(), real.labels) == asked).mean() > 0.8
+    assert (vote(samples, real.flat(), real.labels) == asked).mean() > 0.9
     assert conditional.spread(samples, asked) > 0.7 * conditional.spread(real.flat(), real.labels)  # not one of each
 
 
@@ -138,3 +139,24 @@ def test_z_moves_a_bar_where_pixels_leave_a_ghost(name):
     more, half = interval(np.subtract(grey["in pixels"], grey["in z"]))
     assert more - half > 0.05
     assert np.abs(np.subtract(grey["in z"], grey["as they are"])).max() < 0.04  # still a bar
+
+
+@pytest.mark.ledger("C-ARITH")
+@pytest.mark.parametrize("name", dcgan_arithmetic.ATTRIBUTES)
+def test_the_dcgan_that_comes_with_the_demo_moves_by_half_of_what_was_asked_for(name):
+    """What the slide does not say: a sum of z's moves slant and thickness by about a half. But it leaves black digits,
+    the same sum of pixels a grey ghost. Classes by a vote of the nearest digits, in three groups of z's."""
+    paint, facts = dcgan_arithmetic.learn(dcgan_arithmetic.Config(pretrained=True), None)
+    latent, attribute, real = facts["recipe"]["latent"], dcgan_arithmetic.ATTRIBUTES[name], data.digits("train")
+    moved = []
+    for group in range(3):
+        rng = np.random.default_rng([0, group])
+        z, new = rng.standard_normal((400, latent)), rng.standard_normal((100, latent))
+        x = paint(z)
+        values, labels = attribute(x), vote(x, real.flat(), real.labels)
+        asked = dcgan_arithmetic.direction(values[:, None], values, labels).item()
+        made = dcgan_arithmetic.sums(z, x, values, labels, new, paint)
+        moved.append((attribute(made["in z"]) - attribute(made["as they are"])).mean() / asked)
+        grey = {kind: dcgan_arithmetic.grey(after).mean() for kind, after in made.items()}
+        assert grey["in pixels"] > 1.5 * grey["as they are"] > 1.5 * grey["in z"]
+    assert 0.4 < np.mean(moved) < 0.7

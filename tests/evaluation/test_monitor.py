@@ -562,6 +562,9 @@ def test_a_spread_that_is_told_now_and_then():
         ({"D(G(z))": -0.5}, r"D\(G\(z\)\) is a mean probability"),
         ({"gradient": -1.0}, "gradient, a norm, and spread are at least 0, got -1.0"),
         ({"spread": -1.0}, "at least 0, got 1.0 and -1.0"),
+        ({"gradient": None}, "gradient wants numbers"),
+        ({"gradient": [1.0, 2.0]}, r"gradient is one number, got \(2,\)"),
+        ({"D": "0.7"}, "D wants numbers"),
     ],
 )
 def test_facts_that_are_none(facts, message):

@@ -4,6 +4,7 @@ As a program, `python -m tests.training.test_game CHECKPOINT EPOCHS [resume]`, i
 """
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from scratchgen import backend, nn, optim, training
 from scratchgen import functional as F
 from scratchgen.models.adversarial import (
     GAN,
+    OBJECTIVES,
     R1,
     DCDiscriminator,
     DCGenerator,
@@ -127,17 +129,37 @@ def test_at_once_both_look_before_either_moves():
         assert metrics["loss"] == pytest.approx(game.both[0].weight.item())
 
 
-def test_at_once_no_noise_is_used_twice_but_by_both():
-    """A penalty makes D's loss draw more than G's: the next step begins behind all of it."""
-    run, x = make(penalty=GradientPenalty(1.0))
-    gan, (alone, both) = run.model, (np.random.default_rng(4) for _ in range(2))
-    gan.discriminator_loss(x, alone)
-    gan.generator_loss(x, both)
-    assert both.bit_generator.state != alone.bit_generator.state
-    run.rng = np.random.default_rng(4)
+@pytest.mark.parametrize("unroll", [0, 3])
+def test_at_once_no_noise_is_used_twice_but_by_both(unroll, monkeypatch):
+    """A penalty makes D's loss draw more than G's, and with steps ahead G's more than D's: one begins with what the
+    other one has, and the next step has nothing of it."""
+    rng, drawn = np.random.default_rng(0), []
+    d, g = MLPDiscriminator(6, (8,), rng=rng), MLPGenerator(3, (8,), 6, rng=rng)
+    players = Players(*(optim.SGD(player.parameters(), lr=0.01) for player in (d, g)))
+    gan = UnrolledGAN(g, d, players.discriminator, unroll, penalty=GradientPenalty(1.0))
+    run, x = Run(gan, players, np.random.default_rng(1)), rng.uniform(-1, 1, (5, 6)).astype(np.float32)
+    for name in ("normal", "uniform"):
+        draw = getattr(backend, name)
+
+        def recorded(*args, draw=draw, **options):
+            drawn.append(draw(*args, **options))
+            return drawn[-1]
+
+        monkeypatch.setattr(backend, name, recorded)
     with Workers(1, gan) as crew:
-        play_at_once(run, gan, [x], crew)
-    assert run.rng.bit_generator.state == alone.bit_generator.state
+        for _ in range(2):
+            drawn.append(None)
+            play_at_once(run, gan, [x], crew)
+    second = max(i for i, array in enumerate(drawn) if array is None)
+    numbers = [
+        {float(number) for array in step if array is not None for number in array.ravel()}
+        for step in (drawn[:second], drawn[second:])
+    ]
+    assert not numbers[0] & numbers[1]
+    z = [array for array in drawn[:second] if array is not None and array.shape == (5, 3)]
+    assert len(z) == 2
+    np.testing.assert_array_equal(*z)
+    assert len(drawn) == 2 * (1 + 2 + 1 + unroll)  # a mark; z for each; u for D, and for each step ahead
 
 
 def test_metrics_are_means_over_the_steps_that_have_them():
@@ -358,6 +380,37 @@ def test_a_number_that_is_not_finite_stops_the_game(player):
     for name, value in run.model.state_dict().items():
         if name.startswith(player):
             np.testing.assert_array_equal(value, before[name])
+
+
+def test_where_gs_loss_alone_is_not_finite_d_has_made_its_step():
+    """The message speaks of G's optimizer; D is where its step has led. At once neither has moved."""
+    objective = OBJECTIVES["non-saturating"]
+    broken = objective._replace(generated=lambda a: objective.generated(a) * math.inf)
+    for step, moved in ((play, {"discriminator"}), (play_at_once, set())):
+        run, x = make(objective=broken)
+        before = {name: value.copy() for name, value in run.model.state_dict().items()}
+        with pytest.raises(FloatingPointError, match="this optimizer's weights are as before the step"):
+            train(run, x, step=step)
+        changed = {name for name, value in run.model.state_dict().items() if (value != before[name]).any()}
+        assert {name.partition(".")[0] for name in changed} == moved
+
+
+@pytest.mark.parametrize("step", [play, play_at_once])
+@pytest.mark.parametrize("unroll", [0, 2])
+def test_data_that_are_not_finite_are_named_whoever_moves_first(step, unroll):
+    run, x = make()
+    d, g = run.optimizer.discriminator, run.optimizer.generator
+    gan = UnrolledGAN(run.model.generator, run.model.discriminator, d, unroll)
+    x[3, 2] = np.nan
+    with pytest.raises(ValueError, match=r"UnrolledGAN: the data has values that are not finite, NaN or ±∞; look"):
+        train(Run(gan, Players(d, g), np.random.default_rng(0)), x, step=step)
+
+
+def test_a_game_has_no_loss_to_validate_by():
+    run, x = make()
+    with pytest.raises(TypeError, match=r"train: no loss of a game .*; leave validation= away, .* in a callback"):
+        train(run, x, validation=[x])
+    assert run.step == 0
 
 
 @pytest.mark.parametrize("player", ["discriminator", "generator"])

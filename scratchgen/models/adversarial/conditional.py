@@ -119,7 +119,7 @@ class _Labelled(GAN):
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, objective, **options)
-        self.classes = classes
+        self.classes = _at_least_one(self, classes)
         _room_for_noise(self, classes)
 
     def ones(self, labels: Any, n: int) -> Any:
@@ -232,7 +232,7 @@ class ACGAN(_Asked, _Labelled):
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, objective, classes=classes, **options)
-        self.weight, self.outputs = weight, 1 + classes
+        self.weight, self.outputs = _finite(self, weight), 1 + classes
 
     def discriminator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """D's: real or fake, and which class, of x (N, …) and of as many images of G's of the same classes."""
@@ -282,7 +282,7 @@ class InfoGAN(_Asked):
         if continuous < 0:
             raise ValueError(f"InfoGAN: continuous counts the numbers in the code, at least 0, got {continuous}")
         super().__init__(generator, discriminator, objective, **options)
-        self.classes, self.continuous, self.weight = classes, continuous, weight
+        self.classes, self.continuous, self.weight = classes, continuous, _finite(self, weight)
         self.outputs = 1 + classes + 2 * continuous
         _room_for_noise(self, classes + continuous)
 
@@ -370,7 +370,13 @@ class SemiSupervisedGAN(_Asked):
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, objective, **options)
-        self.classes, self.outputs, self.feature_matching = classes, classes, feature_matching
+        if feature_matching and not hasattr(discriminator, "features"):
+            raise ValueError(
+                "SemiSupervisedGAN: feature_matching compares what D's last layer sees, discriminator.features(x), but "
+                f"{type(discriminator).__name__} has none; use MLPHeads or DCHeads, or feature_matching=False"
+            )
+        self.classes, self.feature_matching = _at_least_one(self, classes), feature_matching
+        self.outputs = classes
 
     @property
     def whole_minibatch(self) -> str:
@@ -396,7 +402,7 @@ class SemiSupervisedGAN(_Asked):
 
     def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """G's: mean features like those of x, or to be taken for real. The labels are not used."""
-        x = self._several(x)
+        x = self._reachable(x)
         _labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
         if self.feature_matching:
             with no_grad():
@@ -417,6 +423,18 @@ class SemiSupervisedGAN(_Asked):
 def _like(gan: GAN) -> Any:
     """An array of G's: its dtype and device."""
     return next(iter(gan.generator.parameters())).data
+
+
+def _at_least_one(gan: GAN, classes: int) -> int:
+    if not (isinstance(classes, (int, np.integer)) and classes >= 1):
+        raise ValueError(f"{type(gan).__name__}: expected at least one class, got classes={classes!r}")
+    return int(classes)
+
+
+def _finite(gan: GAN, weight: float) -> float:
+    if not 0 <= weight < math.inf:
+        raise ValueError(f"{type(gan).__name__}: weight must be at least 0 and finite, got {weight}")
+    return weight
 
 
 def _room_for_noise(gan: GAN, given: int) -> None:

@@ -123,8 +123,9 @@ class GAN(nn.Module):
         low, high = self.generator.range
         if not low <= lowest <= highest <= high:
             raise ValueError(
-                f"{who}: the data lies in [{lowest:g}, {highest:g}], but the generator makes [{low:g}, {high:g}]; "
-                "scale the data (2x − 1 takes [0, 1] to [−1, 1]), or end the generator otherwise"
+                f"{who}: the data lies in [{lowest:.9g}, {highest:.9g}], but the generator makes [{low:g}, {high:g}]; "
+                "scale the data (2x − 1 takes [0, 1] to [−1, 1]), or end the generator otherwise; what is out by "
+                "rounding alone, clip"
             )
         return x
 

@@ -98,7 +98,7 @@ class UnrolledGAN(GAN):
 
     def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
         """f_K: what G minimises against D as it will be."""
-        x = self._several(x)
+        x = self._reachable(x)
         fake = self.generator(self.noise(len(x), rng, like=x))
 
         def logits(weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -275,6 +275,25 @@ def test_data_out_of_reach_and_no_room_for_noise(name, rng):
             type(GAMES[name](rng))(generator(K - LATENT, rng), heads(1 + K, rng), classes=K)
 
 
+@pytest.mark.parametrize("name", ["CGAN", "AC-GAN", "SGAN"])
+@pytest.mark.parametrize("classes", [0, -1, 2.5])
+def test_a_game_without_a_class(name, classes, rng):
+    with pytest.raises(ValueError, match=rf"GAN: expected at least one class, got classes={classes}"):
+        type(GAMES[name](rng))(generator(K, rng), heads(1 + K, rng), classes=classes)
+
+
+@pytest.mark.parametrize("name", ["AC-GAN", "InfoGAN"])
+@pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf])
+def test_a_weight_that_weighs_nothing(name, weight, rng):
+    with pytest.raises(ValueError, match=rf"GAN: weight must be at least 0 and finite, got {weight}"):
+        GAMES[name](rng, weight=weight)
+
+
+def test_features_to_match_have_to_be_there(rng):
+    with pytest.raises(ValueError, match=r"discriminator.features\(x\), but MLPDiscriminator has none; use MLPHeads"):
+        SemiSupervisedGAN(generator(0, rng), MLPDiscriminator(PIXELS, (6,), rng=rng), feature_matching=True)
+
+
 def test_an_infogan_with_nothing_to_tell_apart(rng):
     with pytest.raises(ValueError, match="with classes=1 a category says nothing"):
         InfoGAN(generator(3, rng), heads(6, rng), classes=1)
