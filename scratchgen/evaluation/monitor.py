@@ -94,8 +94,8 @@ class Monitor:
         if missing:
             raise ValueError(f"Monitor.watch: the metrics lack {', '.join(missing)}; they have {', '.join(metrics)}")
         record: dict[str, Any] = {name: _number(name, metrics[name]) for name in ("D", "G", "D(x)", "D(G(z))")}
-        record |= {"gradient": _number("gradient", gradient)}
-        record |= {"spread": math.nan if spread is None else _number("spread", spread)}
+        record["gradient"] = _number("gradient", gradient)
+        record["spread"] = math.nan if spread is None else _number("spread", spread)
         for name in ("D(x)", "D(G(z))"):
             if not -1e-6 <= record[name] <= 1 + 1e-6 and not math.isnan(record[name]):
                 raise ValueError(f"Monitor.watch: {name} is a mean probability in [0, 1], got {record[name]}")

@@ -93,8 +93,8 @@ def play_at_once(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Me
             (game.generator_loss, players.generator),
             (game.discriminator_loss, players.discriminator),
         ):
-            step = replace(run, rng=np.random.default_rng(seed))
-            metrics |= differentiate(step, loss, batch, crew, player)
+            alike = replace(run, rng=np.random.default_rng(seed))  # both begin with the same noise
+            metrics |= differentiate(alike, loss, batch, crew, player)
     except BaseException:
         run.rng.bit_generator.state = before
         raise

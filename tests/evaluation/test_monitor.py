@@ -496,7 +496,8 @@ def test_metrics_may_lie_anywhere(device):
             for name, value in {"D": 1.4, "G": 0.7, "D(x)": 0.5, "D(G(z))": 0.5, "accuracy": 1.0}.items()
         }
         there["G"] = sg.tensor(there["G"])
-        monitor.watch(there, backend.to_device(np.array(1.0), device), np.arange(1, 5), 1.0)
+        gradient, shares = (backend.to_device(a, device) for a in (np.array(1.0), np.arange(1, 5)))
+        monitor.watch(there, gradient, shares, 1.0)
     found = monitor.diagnose()
     assert found.name == "healthy"
     assert str(found) == f"healthy: {found.evidence}"

@@ -118,8 +118,8 @@ def test_g_sees_the_minibatch_that_d_has_just_seen():
 
 
 @pytest.mark.equation("19.6")
-def test_at_once_both_look_before_either_moves():
-    """Each on the same minibatches; what holds D in its bounds comes last. The loss that is told is D's."""
+def test_at_once_both_see_a_minibatch_and_then_d_is_held_in_its_bounds():
+    """The loss that is told is D's. (That neither sees the other's step: test_both_at_once_by_hand.)"""
     run, game = diary(1, epochs=2, step=play_at_once)
     assert [player for player, _ in game.pages] == 12 * ["G", "D", "clip"]
     for (_, seen_by_g), (_, seen_by_d), _ in zip(*[iter(game.pages)] * 3):

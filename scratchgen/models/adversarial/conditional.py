@@ -28,7 +28,7 @@ from ...distributions import Categorical, Normal
 from ..latent.semi_supervised import UNKNOWN
 from .gan import GAN, Metrics, _probability
 from .networks import DCDiscriminator, dcgan_normal
-from .objectives import Objective, _raw
+from .objectives import Objective, _raw, finite_weight
 
 __all__ = ["ACGAN", "CGAN", "DCHeads", "InfoGAN", "MLPHeads", "SemiSupervisedGAN"]
 
@@ -232,7 +232,7 @@ class ACGAN(_Asked, _Labelled):
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, objective, classes=classes, **options)
-        self.weight, self.outputs = _finite(self, weight), 1 + classes
+        self.weight, self.outputs = finite_weight("ACGAN", weight), 1 + classes
 
     def discriminator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """D's: real or fake, and which class, of x (N, …) and of as many images of G's of the same classes."""
@@ -282,7 +282,7 @@ class InfoGAN(_Asked):
         if continuous < 0:
             raise ValueError(f"InfoGAN: continuous counts the numbers in the code, at least 0, got {continuous}")
         super().__init__(generator, discriminator, objective, **options)
-        self.classes, self.continuous, self.weight = classes, continuous, _finite(self, weight)
+        self.classes, self.continuous, self.weight = classes, continuous, finite_weight("InfoGAN", weight)
         self.outputs = 1 + classes + 2 * continuous
         _room_for_noise(self, classes + continuous)
 
@@ -429,12 +429,6 @@ def _at_least_one(gan: GAN, classes: int) -> int:
     if not (isinstance(classes, (int, np.integer)) and classes >= 1):
         raise ValueError(f"{type(gan).__name__}: expected at least one class, got classes={classes!r}")
     return int(classes)
-
-
-def _finite(gan: GAN, weight: float) -> float:
-    if not 0 <= weight < math.inf:
-        raise ValueError(f"{type(gan).__name__}: weight must be at least 0 and finite, got {weight}")
-    return weight
 
 
 def _room_for_noise(gan: GAN, given: int) -> None:

@@ -100,8 +100,7 @@ class GradientPenalty:
     weight: float = 10.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.weight < math.inf:
-            raise ValueError(f"GradientPenalty: weight must be at least 0 and finite, got {self.weight}")
+        finite_weight("GradientPenalty", self.weight)
 
     def __call__(self, discriminator: Any, real: Any, fake: Any, rng: Any) -> Tensor:
         real = _raw(real)
@@ -138,3 +137,10 @@ def _refuse_mixing(discriminator: nn.Module) -> None:
 
 def _raw(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
+
+
+def finite_weight(who: str, weight: float) -> float:
+    """The weight of a part of a loss; raises `ValueError` for one below 0, and for NaN and infinity."""
+    if not 0 <= weight < math.inf:
+        raise ValueError(f"{who}: weight must be at least 0 and finite, got {weight}")
+    return weight

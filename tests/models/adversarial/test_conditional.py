@@ -395,8 +395,10 @@ def test_an_empty_minibatch_and_data_that_is_not_finite(name, rng):
         with pytest.raises(ValueError, match=rf"^{who}: the minibatch is empty"):
             loss(*(a[:0] for a in batch), rng)
     batch[0][0, 0] = np.nan
-    with pytest.raises(ValueError, match="GAN: the data has values that are not finite"):
-        game.discriminator_loss(*batch, rng)
+    sees_data = [game.discriminator_loss, *([game.generator_loss] if name == "SGAN, means" else [])]
+    for loss in sees_data:
+        with pytest.raises(ValueError, match="GAN: the data has values that are not finite"):
+            loss(*batch, rng)
 
 
 @games
