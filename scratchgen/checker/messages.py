@@ -66,9 +66,9 @@ MESSAGES: dict[str, dict[str, Message]] = {
     ),
     "EXTRA_AXES": _both(
         "{arrays} has the right numbers in the shape {got}; asked for was {expected}.",
-        "A keepdims too many, or one that is missing?",
+        "A keepdims too many, or one that is missing? Or a list around the array?",
         "{arrays}의 값은 맞지만 shape이 {got}입니다. {expected}이어야 합니다.",
-        "keepdims를 잘못 썼거나 빠뜨리지 않았나요?",
+        "keepdims를 잘못 썼거나 빠뜨리지 않았나요? 배열을 리스트로 감싸지는 않았나요?",
     ),
     "NOT_REDUCED": _both(
         "{arrays} has the shape {got}; asked for was {expected}. The numbers are right, but they have not been added "
@@ -166,9 +166,9 @@ MESSAGES: dict[str, dict[str, Message]] = {
     ),
     "INSTEAD": _both(
         "{arrays} is {factor} times {quantity}, and nothing else.",
-        "Something is returned before it has been worked out to the end.",
+        "Is something returned before it is worked out to the end, or does a number stand where a size belongs?",
         "{arrays}은(는) {quantity}의 {factor}배일 뿐입니다.",
-        "끝까지 계산하기 전의 값을 반환하고 있지 않은지 보세요.",
+        "끝까지 계산하기 전의 값을 반환하거나, 크기(N 등) 대신 숫자를 쓰고 있지 않은지 보세요.",
     ),
     "INDICES": _both(
         "In {arrays} not all indices of {argument} along {axis} count as they should: {which}.",
@@ -2105,8 +2105,8 @@ def _kind_of_factor(factor: str, english: bool) -> str:
     """Where a factor may come from: sizes are counted, arguments are given, and the rest are constants."""
     names = set(re.findall(r"[A-Za-z][A-Za-z0-9_]*", factor)) - {"ln"}
     if not names:
-        told = "A square, a ½, the base of a logarithm, or something counted twice?"
-        return told if english else "제곱, ½, 로그의 밑, 또는 두 번 센 것이 있는지 보세요."
+        told = "A square, a ½, the base of a logarithm, a mean over too many, or something counted twice?"
+        return told if english else "제곱, ½, 로그의 밑, 너무 많은 것의 평균, 또는 두 번 센 것이 있는지 보세요."
     if all(len(name) == 1 and name.isupper() for name in names):
         told = "A sum where a mean was asked, or a mean where a sum was? And over which axes?"
         return told if english else "합과 평균을 바꾸었는지, 어느 축에 대해 계산했는지 보세요."

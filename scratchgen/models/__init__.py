@@ -1,1 +1,1 @@
-"""Models of the lectures: classifiers, autoencoders and latent-variable models."""
+"""The lectures' models: classifiers, autoencoders and latent variables, autoregressive and adversarial networks."""

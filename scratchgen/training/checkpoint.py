@@ -41,17 +41,34 @@ def save(path: PathLike, parts: Parts, facts: Mapping[str, Any], config: Mapping
         np.savez(file, **{"json": np.array(text), **arrays})  # type: ignore[arg-type]
 
 
+def check_config(config: Mapping[str, Any]) -> None:
+    """Raises `ValueError` for a configuration that JSON cannot hold, and names what it is in it."""
+    for name, value in config.items():
+        try:
+            json.dumps(value)
+        except TypeError as error:
+            raise ValueError(
+                f"config: {name!r} is a {type(value).__name__}, which JSON cannot hold; use numbers and texts"
+            ) from error
+
+
 def load(path: PathLike, config: Mapping[str, Any]) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
     """The parts and the facts in `path`; raises `CheckpointError` unless it is whole and of this configuration."""
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        if "json" not in arrays:
+            raise CheckpointError(
+                f"{path}: an archive of arrays, not a whole checkpoint; give another path"
+            )
         content = json.loads(str(arrays.pop("json")))
         version, theirs, facts = content["format"], content["config"], content["facts"]
         if list(arrays) != content["arrays"]:  # the checksums do not cover the archive's list of members
             raise ValueError(f"{len(content['arrays'])} arrays were written, {len(arrays)} are there")
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no checkpoint to resume from; run once without --resume") from None
+    except CheckpointError:
+        raise
     except Exception as error:  # in a damaged file, zipfile and NumPy raise whatever they stumble over
         raise CheckpointError(
             f"{path}: not a whole checkpoint ({type(error).__name__}: {error}); delete it, and train without --resume"

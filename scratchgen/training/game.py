@@ -22,12 +22,20 @@ __all__ = ["Players", "play", "play_at_once"]
 
 @dataclass
 class Players:
-    """The optimizers of both players, in the place of one. Raises `ValueError` where a parameter is in both."""
+    """The optimizers of both players, in the place of one.
+
+        Players(Adam(gan.discriminator.parameters(), lr=2e-4), Adam(gan.generator.parameters(), lr=2e-4))
+
+    Raises `ValueError` where a parameter is in both, `TypeError` for what is no optimizer.
+    """
 
     discriminator: Optimizer
     generator: Optimizer
 
     def __post_init__(self) -> None:
+        for name, player in vars(self).items():
+            if not isinstance(player, Optimizer):
+                raise TypeError(f"Players: expected an optimizer for the {name}, got {type(player).__name__}")
         shared = {*map(id, self.discriminator.parameters)} & {*map(id, self.generator.parameters)}
         if shared:
             raise ValueError(
@@ -58,11 +66,15 @@ class Players:
 def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
     """One of D's steps on a minibatch, and after every `game.steps`-th one of G's: Algorithm 1.
 
+        train(Run(gan, Players(…, …), np.random.default_rng(0)), gan, [x], step=play, epochs=10)
+
     Eqs. 19.1 and 19.2 (derivations/19-algorithm-1.md#eq-19-1). Each optimizer computes its own player's gradient and no
     other, and forgets the last one first: what the lecture's listing leaves out (E13) cannot be left out here. Where
     G's loss is not finite, D has made its step.
 
-    The loss by which the run compares epochs is D's: `run.best` is where D was ahead, and no good G. Raises `TypeError`
+    The metrics are those of the losses: "D" and "G", "D(x)" and "D(G(z))" (means of σ(a), which are probabilities where
+    the objective's logits are), "G" only of the steps in which G moved. The loss by which the run compares epochs is
+    D's: `run.best` is where D was ahead, and no good G. Raises `TypeError`
     for a run without `Players`, for a model that is no game and for data that the game is not told, such as labels;
     `ValueError` for a game that unrolls an optimizer which is not the run's for D.
     """

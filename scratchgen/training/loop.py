@@ -16,6 +16,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -102,14 +103,19 @@ def train(
     """Minimise `loss` over `data`, a sequence of arrays with one row per example, until `epochs` epochs are finished.
 
     `config` says what defines the run: a checkpoint of another one is refused. `workers` threads share each minibatch:
-    see `Workers`, also for the models that it refuses. Raises `CheckpointError` where a checkpoint cannot be resumed,
-    `FloatingPointError`, naming step and primitive, at the first NaN or infinity, and `TypeError` for a game without
-    its `step`, and for one with `validation`: no loss says how good a game is.
+    see `Workers`, also for the models that it refuses. Without `resume` a file at `checkpoint` is written over after
+    the first epoch; with it everything in the run comes from the file, the optimizer's rate and settings as well.
+    Raises `CheckpointError` where a checkpoint cannot be resumed, `FloatingPointError`, naming step and primitive, at
+    the first NaN or infinity, `ValueError` for no data, for epochs that are no number of them, and for a `config` that
+    JSON cannot hold, and `TypeError` for a seed in the place of `run.rng`, for a game without its `step`, and for one
+    with `validation`: no loss says how good a game is.
 
     `step(run, loss, batch, crew) -> metrics` is what happens with a minibatch: `descend`, unless something else is
     said, as for a game of two players.
     """
-    if step is None and not hasattr(run.optimizer, "zero_grad"):
+    backend.generator(run.rng, "bit_generator")
+    step = step or descend
+    if step is descend and not hasattr(run.optimizer, "zero_grad"):
         raise TypeError(
             f"train: expected an optimizer in the run, got {type(run.optimizer).__name__}; a game of two Players wants "
             "train(run, game, data, step=play, …)"
@@ -119,9 +125,15 @@ def train(
             "train: no loss of a game says how good it is, so there is none to validate by; leave validation= away, and"
             " judge what the generator makes in a callback"
         )
-    step = step or descend
+    if not isinstance(epochs, (int, np.integer)) or epochs < 0:
+        raise ValueError(f"train: epochs counts passes over the data, 0 or more, got {epochs!r}")
+    if not len(data) or not len(data[0]):
+        raise ValueError(f"train: there is no data to learn from, got {[backend.described(x) for x in data]}")
     if resume and checkpoint is None:
         raise ValueError("train: resume=True needs checkpoint=, the file to continue from")
+    if checkpoint is not None:  # what could not be written after an epoch is not begun
+        Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
+        checkpoints.check_config(config or {})
     if resume and checkpoint is not None:
         run.restore(checkpoint, config or {})
     examples = len(data[0])

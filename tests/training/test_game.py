@@ -518,3 +518,17 @@ def test_a_state_of_a_third_player_is_unknown():
     players = Players(optim.Adam([p]), optim.Adam([q]))
     with pytest.raises(ValueError, match=r"Players.load_state_dict: unknown here: critic\.lr"):
         players.load_state_dict({**players.state_dict(), "critic.lr": 1.0})
+
+
+def test_a_player_without_an_optimizer():
+    run, _ = make()
+    with pytest.raises(TypeError, match="Players: expected an optimizer for the generator, got NoneType"):
+        Players(run.optimizer.discriminator, None)
+    with pytest.raises(TypeError, match="Players: expected an optimizer for the discriminator, got GAN"):
+        Players(run.model, run.optimizer.generator)
+
+
+def test_one_players_step_for_two():
+    run, x = make()
+    with pytest.raises(TypeError, match=r"train: expected an optimizer in the run, got Players; .* step=play"):
+        train(run, x, step=training.descend)

@@ -276,3 +276,43 @@ def test_every_kind_of_generator_resumes(kind, data, tmp_path):
     training.train(first, first.model.loss, data, epochs=2, batch_size=16, checkpoint=path)
     training.train(second, second.model.loss, data, epochs=4, batch_size=16, checkpoint=path, resume=True)
     np.testing.assert_array_equal(second.model.layer.weight.data, whole.model.layer.weight.data)
+
+
+@pytest.mark.parametrize("nothing", [[], [np.zeros((0, 2), np.float32), np.zeros((0, 1), np.float32)]])
+def test_no_data(rng, nothing):
+    run = make_run(rng)
+    with pytest.raises(ValueError, match="train: there is no data to learn from, got"):
+        training.train(run, run.model.loss, nothing, epochs=1)
+
+
+@pytest.mark.parametrize("epochs", [-1, 1.5, None])
+def test_epochs_that_are_no_number_of_them(rng, data, epochs):
+    run = make_run(rng)
+    with pytest.raises(ValueError, match="train: epochs counts passes over the data, 0 or more, got"):
+        training.train(run, run.model.loss, data, epochs=epochs)
+    assert run.step == 0
+
+
+def test_a_seed_is_no_generator(rng, data):
+    model = Line(rng)
+    run = training.Run(model, optim.Adam(model.parameters(), lr=0.1), 7)
+    with pytest.raises(TypeError, match=r"rng: expected a random generator, np.random.default_rng\(7\)"):
+        training.train(run, model.loss, data, epochs=1)
+
+
+@pytest.mark.parametrize("value", [np.float32(0.1), object(), {1, 2}])
+def test_a_configuration_that_cannot_be_written_is_refused_before_the_first_step(rng, data, tmp_path, value):
+    run = make_run(rng)
+    with pytest.raises(ValueError, match=rf"config: 'what' is a {type(value).__name__}, which JSON cannot hold"):
+        training.train(
+            run, run.model.loss, data, epochs=1, checkpoint=tmp_path / "run.npz", config={"seed": 1, "what": value}
+        )
+    assert run.step == 0
+
+
+def test_a_folder_that_cannot_be_is_noticed_before_the_first_step(rng, data, tmp_path):
+    run = make_run(rng)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        training.train(run, run.model.loss, data, epochs=1, checkpoint=tmp_path / "file" / "run.npz")
+    assert run.step == 0

@@ -91,7 +91,16 @@ class _Told(nn.Module):
     def forward(self, x: Any) -> Tensor:
         """h(x, y).  Eq. 23.4 (derivations/23-conditional.md#eq-23-4)"""
         maps = self.ones.reshape(*self.ones.shape, *(1 for _ in x.shape[2:]))
-        return self.network(F.concatenate([x, np.broadcast_to(maps, (*self.ones.shape, *x.shape[2:]))], 1))
+        told = F.concatenate([x, np.broadcast_to(maps, (*self.ones.shape, *x.shape[2:]))], 1)
+        try:
+            return self.network(told)
+        except ValueError as error:
+            error.add_note(
+                f"Told the class, the {type(self.network).__name__} is given {told.shape[1]} numbers (or maps) per row,"
+                f" {x.shape[1]} of its own and {self.ones.shape[1]} of the class: make it for so many; a D can be told "
+                "at its end instead, CGAN(told_last=True)."
+            )
+            raise
 
 
 class _Picked(nn.Module):
@@ -186,7 +195,8 @@ class _Asked(GAN):
     outputs: Any
 
     def answers(self, x: Any) -> tuple[Tensor, Tensor]:
-        """The logit of being real (N,), and all further answers (N, …)."""
+        """The logit of being real (N,), and all further answers (N, …): of an `InfoGAN` K logits of the categories, the
+        means of the numbers, and their spreads."""
         answers = _check_answers(type(self).__name__, self.discriminator(x), (len(x), self.outputs))
         return answers[:, 0], answers[:, 1:]
 
@@ -238,7 +248,7 @@ class ACGAN(_Asked, _Labelled):
         """D's: real or fake, and which class, of x (N, …) and of as many images of G's of the same classes."""
         x, generator = self._reachable(x), _Told(self.generator, self.ones(labels, len(x)))
         with no_grad():
-            fake = generator(backend.normal(rng, (len(x), generator.latent), like=x))
+            fake = self._alike(generator(backend.normal(rng, (len(x), generator.latent), like=x)), x)
         loss, shown, of_real, of_fake = self.real_or_fake(x, fake, rng)
         wrong_real, wrong_fake = F.cross_entropy(of_real, labels), F.cross_entropy(of_fake, labels)
         return loss + self.weight * (wrong_real + wrong_fake), {**shown, "−ln C(y|x)": wrong_real.data}
@@ -246,7 +256,8 @@ class ACGAN(_Asked, _Labelled):
     def generator_loss(self, x: Any, labels: Any, rng: Any = None) -> tuple[Tensor, Metrics]:
         """G's: to be taken for real, and for the class that was asked for."""
         x, generator = self._several(x), _Told(self.generator, self.ones(labels, len(x)))
-        logits, guess = self.answers(generator(backend.normal(rng, (len(x), generator.latent), like=x)))
+        fake = self._alike(generator(backend.normal(rng, (len(x), generator.latent), like=x)), x)
+        logits, guess = self.answers(fake)
         loss, wrong = self.objective.generator(logits), F.cross_entropy(guess, labels)
         return loss + self.weight * wrong, {"G": loss.data, "−ln C(y|G(z,y))": wrong.data}
 
@@ -279,8 +290,8 @@ class InfoGAN(_Asked):
     ) -> None:
         if classes < 2:
             raise ValueError(f"InfoGAN: with classes={classes} a category says nothing; expected at least 2")
-        if continuous < 0:
-            raise ValueError(f"InfoGAN: continuous counts the numbers in the code, at least 0, got {continuous}")
+        if not (isinstance(continuous, (int, np.integer)) and continuous >= 0):
+            raise ValueError(f"InfoGAN: continuous counts the numbers in the code, at least 0, got {continuous!r}")
         super().__init__(generator, discriminator, objective, **options)
         self.classes, self.continuous, self.weight = classes, continuous, finite_weight("InfoGAN", weight)
         self.outputs = 1 + classes + 2 * continuous
@@ -308,14 +319,15 @@ class InfoGAN(_Asked):
         x = self._reachable(x)
         z = self.noise(len(x), rng, like=x)
         with no_grad():
-            fake = self.generator(z)
+            fake = self._alike(self.generator(z), x)
         loss, shown, _, guess = self.real_or_fake(x, fake, rng)
         return loss - self.weight * self.information(guess, self._code(z)), shown
 
     def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
         """G's: to be taken for real, and to let its code be read."""
-        z = self.noise(len(x), rng, like=self._several(x))
-        logits, guess = self.answers(self.generator(z))
+        x = self._several(x)
+        z = self.noise(len(x), rng, like=x)
+        logits, guess = self.answers(self._alike(self.generator(z), x))
         loss, told = self.objective.generator(logits), self.information(guess, self._code(z))
         return loss - self.weight * told, {"G": loss.data, "I ≥": told.data}
 
@@ -357,6 +369,9 @@ class SemiSupervisedGAN(_Asked):
     of mean features, for which `discriminator.features` is asked. T. Salimans et al., *Improved
     techniques for training GANs*, NIPS 2016 (arXiv:1606.03498); A. Odena, 2016 (arXiv:1606.01583). Raises `ValueError`
     for missing or wrong labels.
+
+    The class of a row with a label is 1 of N terms: where few have one, they are hardly heard. Repeat them, until about
+    one row in five has a label: `scratchgen.models.latent.semi_supervised.repeat_labelled(labels, 0.2)` gives the rows.
     """
 
     def __init__(
@@ -394,7 +409,7 @@ class SemiSupervisedGAN(_Asked):
         x = self._reachable(x)
         labels = _labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
         with no_grad():
-            fake = self.generator(self.noise(len(x), rng, like=x))
+            fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
         loss, shown, guess, _ = self.real_or_fake(x, fake, rng)
         known = labels != UNKNOWN
         wrong = F.mean(F.where(known, F.cross_entropy(guess, np.where(known, labels, 0), "none"), 0.0))
@@ -404,13 +419,13 @@ class SemiSupervisedGAN(_Asked):
         """G's: mean features like those of x, or to be taken for real. The labels are not used."""
         x = self._reachable(x)
         _labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
+        fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
         if self.feature_matching:
             with no_grad():
                 wanted = F.mean(self.discriminator.features(x), 0)
-            made = self.discriminator.features(self.generator(self.noise(len(x), rng, like=x)))
-            loss = F.sum(F.square(F.mean(made, 0) - wanted))
+            loss = F.sum(F.square(F.mean(self.discriminator.features(fake), 0) - wanted))
         else:
-            loss = self.objective.generator(self.answers(self.generator(self.noise(len(x), rng, like=x)))[0])
+            loss = self.objective.generator(self.answers(fake)[0])
         return loss, {"G": loss.data}
 
     def predict(self, x: Any) -> Any:

@@ -38,8 +38,9 @@ class GAN(nn.Module):
 
     I. Goodfellow et al., *Generative adversarial nets*, NeurIPS 2014 (arXiv:1406.2661). Raises `ValueError` for an
     unknown objective, for fewer than one step, for data that are no floats, not finite or beyond G's reach, for no
-    images at all, for one where there is batch norm, and for a D of other answers; `TypeError` for a penalty that is
-    none.
+    images at all, for one where there is batch norm, for a G whose images have another shape or type than the data,
+    and for a D of other answers; `TypeError` for a penalty or an objective that is none, and for a G without `latent`
+    and `range`.
     """
 
     def __init__(
@@ -52,6 +53,14 @@ class GAN(nn.Module):
         clip: float | None = None,
         steps: int = 1,
     ) -> None:
+        lacking = [name for name in ("latent", "range") if not hasattr(generator, name)]
+        if lacking:
+            raise TypeError(
+                "GAN: expected a generator with `latent`, how many numbers z has, and `range`, the (lowest, highest) "
+                f"it can make; {type(generator).__name__} lacks {', '.join(lacking)}; or are the players exchanged?"
+            )
+        if not isinstance(objective, (str, Objective)):
+            raise TypeError(f"GAN: expected the name of an objective or an Objective, got {objective!r}")
         if not isinstance(steps, (int, np.integer)):
             raise ValueError(f"GAN: steps (of D for each of G's) must be an integer, got {steps!r}")
         if steps < 1:
@@ -68,7 +77,7 @@ class GAN(nn.Module):
         """What D minimises on data x (N, …) and as many images of G's, which are constants here."""
         x = self._reachable(x)
         with no_grad():
-            fake = self.generator(self.noise(len(x), rng, like=x))
+            fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
         real_logits, fake_logits = logits_of(self.discriminator, x), logits_of(self.discriminator, fake)
         loss = self.objective.discriminator(real_logits, fake_logits)
         if self.penalty is not None:
@@ -77,7 +86,8 @@ class GAN(nn.Module):
 
     def generator_loss(self, x: Any, rng: Any, /) -> tuple[Tensor, Metrics]:
         """What G minimises: as many images as there are in x, through D."""
-        fake = self.generator(self.noise(len(x), rng, like=self._several(x)))
+        x = self._several(x)
+        fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
         loss = self.objective.generator(logits_of(self.discriminator, fake))
         return loss, {"G": loss.data}
 
@@ -128,6 +138,16 @@ class GAN(nn.Module):
                 "rounding alone, clip"
             )
         return x
+
+    def _alike(self, fake: Any, x: Any) -> Any:
+        """What G made; raises `ValueError` where it could not stand beside the data x: a D that ends in a mean over its
+        image would compare any two shapes, and never say a word."""
+        if (fake.shape, fake.dtype) != (x.shape, x.dtype):
+            raise ValueError(
+                f"{type(self).__name__}: the generator makes {backend.described(fake)}, but the data is "
+                f"{backend.described(x)}; both must be of the same shape and type"
+            )
+        return fake
 
 
 def logits_of(discriminator: Any, x: Any) -> Tensor:

@@ -56,13 +56,20 @@ def unrolled(
     """
     if steps < 0:
         raise ValueError(f"unrolled: the number of steps must be at least 0, got {steps}")
-    if type(optimizer) not in RULES or getattr(optimizer, "weight_decay", False):
-        raise TypeError(f"unrolled: expected SGD or Adam without weight decay, got {type(optimizer).__name__}")
+    if not steps:
+        return weights
+    _check_rule("unrolled", optimizer)
     rule, memory = RULES[type(optimizer)], optimizer.memory()
     for k in range(1, steps + 1):
         slopes = autograd.grad(loss(weights), weights, create_graph=True)
         weights = [w - rule(optimizer, t + k, g, kept) for w, g, (t, kept) in zip(weights, slopes, memory)]
     return weights
+
+
+def _check_rule(who: str, optimizer: optim.Optimizer) -> None:
+    decayed = " with weight decay" * bool(getattr(optimizer, "weight_decay", False))
+    if type(optimizer) not in RULES or decayed:
+        raise TypeError(f"{who}: expected SGD or Adam without weight decay, got {type(optimizer).__name__}{decayed}")
 
 
 class UnrolledGAN(GAN):
@@ -71,7 +78,8 @@ class UnrolledGAN(GAN):
     `optimizer` is D's: what is unrolled are its own next steps, from its own moments, on the minibatch and the noise at
     hand. The other arguments are those of `GAN`; `unroll=0` is one. L. Metz, B. Poole, D. Pfau, J. Sohl-Dickstein,
     *Unrolled generative adversarial networks*, ICLR 2017 (arXiv:1611.02163). Raises `ValueError` for an optimizer that
-    is not D's, for an `unroll` below 0, and for `clip`, which the steps ahead would not see.
+    is not D's, for an `unroll` below 0, and for `clip`, which the steps ahead would not see; `TypeError` for an
+    optimizer whose steps cannot be derived: SGD's (with momentum or without) and Adam's can, without weight decay.
     """
 
     def __init__(
@@ -86,6 +94,8 @@ class UnrolledGAN(GAN):
                 "UnrolledGAN: expected the discriminator's own optimizer, of all its parameters in their order, got "
                 f"{type(optimizer).__name__} of others; make it of discriminator.parameters()"
             )
+        if unroll:
+            _check_rule("UnrolledGAN", optimizer)
         super().__init__(generator, discriminator, **options)
         if unroll and self.clip is not None:
             raise ValueError("UnrolledGAN: D's steps ahead are not clipped; bound D's slope by a penalty, or unroll=0")
@@ -99,7 +109,7 @@ class UnrolledGAN(GAN):
     def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
         """f_K: what G minimises against D as it will be."""
         x = self._reachable(x)
-        fake = self.generator(self.noise(len(x), rng, like=x))
+        fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
 
         def logits(weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
             future = self.discriminator.with_parameters(weights)

@@ -423,3 +423,31 @@ def test_a_cgan_in_use_takes_one_image(last):
         game.eval()
         assert np.isfinite(loss(x, label, rng)[0].item())
         game.train()
+
+
+@games
+@pytest.mark.parametrize("loss", ["discriminator_loss", "generator_loss"])
+def test_images_that_could_not_stand_beside_the_data(name, loss, rng):
+    """Half as many of them: D would answer, and the means be compared."""
+    game = GAMES[name](rng)
+    network = game.generator
+    network.forward = lambda z, forward=network.forward: forward(z)[:3]
+    batch = batch_of(name, rng, dtype=np.float32)
+    with pytest.raises(ValueError, match=rf"the generator makes float32\(3, {PIXELS}\), but the data is float32\(7, "):
+        getattr(game, loss)(*batch, rng)
+
+
+def test_a_network_too_narrow_for_its_class(rng):
+    """The first mistake that one makes: D of the data alone."""
+    game = CGAN(generator(K, rng), MLPDiscriminator(PIXELS, (6,), rng=rng), classes=K)
+    with pytest.raises(ValueError, match="does not end in weight") as caught:
+        game.discriminator_loss(*batch_of("CGAN", rng, dtype=np.float32), rng)
+    (note,) = caught.value.__notes__
+    assert "the MLPDiscriminator is given 8 numbers (or maps) per row, 5 of its own and 3 of the class" in note
+    assert "told_last=True" in note
+
+
+@pytest.mark.parametrize("continuous", [1.0, "2", -1])
+def test_numbers_in_the_code_are_counted(continuous, rng):
+    with pytest.raises(ValueError, match=f"InfoGAN: continuous counts .* at least 0, got {continuous!r}"):
+        InfoGAN(generator(K + 2, rng), heads(5 + K, rng), classes=K, continuous=continuous)

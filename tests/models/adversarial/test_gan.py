@@ -361,3 +361,50 @@ def test_what_data_may_be():
             loss(np.zeros((7, 4), int), np.random.default_rng(0))
         with pytest.raises(ValueError, match="GAN: expected an array of floats for data, got list"):
             loss(x.tolist(), np.random.default_rng(0))
+
+
+class Ending(nn.Module):
+    """A generator whose images end otherwise."""
+
+    def __init__(self, inner, end):
+        self.inner, self.end, self.latent, self.range = inner, end, inner.latent, inner.range
+
+    def forward(self, z):
+        return self.end(self.inner(z))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", ["discriminator_loss", "generator_loss"])
+@pytest.mark.parametrize(
+    ("end", "made"),
+    [
+        (lambda h: h[:1], r"\(1, 4\)"),
+        (lambda h: h[:, None], r"\(7, 1, 4\)"),
+        (lambda h: h[:, :3], r"\(7, 3\)"),
+        (lambda h: h.astype(np.float16), r"\(7, 4\)"),
+    ],
+)
+def test_images_that_could_not_stand_beside_the_data(end, made, loss, dtype):
+    """A D that takes anything, such as one that ends in a mean, would compare the two all the same."""
+
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.reshape(len(x), -1).mean(1) if len(x) == 7 else sg.functional.zeros_like(x)[:, 0]
+
+    gan, x = make(dtype=dtype)
+    game = GAN(Ending(gan.generator, end), Mean())
+    message = rf"GAN: the generator makes float\d\d{made}, but the data is {np.dtype(dtype)}\(7, 4\)"
+    with pytest.raises(ValueError, match=message):
+        getattr(game, loss)(x, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("generator", [None, abs, MLPDiscriminator(4, (3,), rng=np.random.default_rng(0))])
+def test_a_generator_that_is_none(generator):
+    with pytest.raises(TypeError, match=r"GAN: expected a generator with `latent`.* lacks latent, range; .*exchanged"):
+        GAN(generator, MLPDiscriminator(4, (3,), rng=np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("objective", [None, 3, len])
+def test_an_objective_that_is_none(objective):
+    with pytest.raises(TypeError, match="GAN: expected the name of an objective or an Objective, got"):
+        make(objective)

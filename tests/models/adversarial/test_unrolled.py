@@ -355,3 +355,22 @@ def test_several_workers_are_refused_unless_nothing_is_unrolled():
     with pytest.raises(ValueError, match="lets D learn from the whole minibatch; train with workers=1"):
         training.Workers(2, gan)
     training.Workers(2, make(unroll=0)[0])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "told"),
+    [
+        (lambda p: optim.RMSprop(p, lr=0.1), "RMSprop$"),
+        (lambda p: optim.SGD(p, lr=0.1, weight_decay=0.1), "SGD with weight decay$"),
+        (lambda p: optim.Adam(p, lr=0.1, weight_decay=0.1), "Adam with weight decay$"),
+    ],
+)
+def test_an_optimizer_whose_steps_cannot_be_derived_is_refused_at_once(optimizer, told):
+    """When the game is made, and not at G's first turn; where nothing is unrolled it is as good as any."""
+    gan, x = make()
+    players = gan.generator, gan.discriminator
+    with pytest.raises(TypeError, match=f"UnrolledGAN: expected SGD or Adam without weight decay, got {told}"):
+        UnrolledGAN(*players, optimizer(gan.discriminator.parameters()), 3)
+    plain = UnrolledGAN(*players, optimizer(gan.discriminator.parameters()), 0)
+    expected = GAN(*players).generator_loss(x, np.random.default_rng(1))[0].item()
+    assert plain.generator_loss(x, np.random.default_rng(1))[0].item() == expected
