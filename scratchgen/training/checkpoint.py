@@ -58,9 +58,7 @@ def load(path: PathLike, config: Mapping[str, Any]) -> tuple[dict[str, dict[str,
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         if "json" not in arrays:
-            raise CheckpointError(
-                f"{path}: an archive of arrays, not a whole checkpoint; give another path"
-            )
+            raise CheckpointError(f"{path}: an archive of arrays, not a whole checkpoint; give another path")
         content = json.loads(str(arrays.pop("json")))
         version, theirs, facts = content["format"], content["config"], content["facts"]
         if list(arrays) != content["arrays"]:  # the checksums do not cover the archive's list of members

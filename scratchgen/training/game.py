@@ -74,9 +74,10 @@ def play(run: Run, game: Any, batch: Sequence[Any], crew: Workers) -> Metrics:
 
     The metrics are those of the losses: "D" and "G", "D(x)" and "D(G(z))" (means of σ(a), which are probabilities where
     the objective's logits are), "G" only of the steps in which G moved. The loss by which the run compares epochs is
-    D's: `run.best` is where D was ahead, and no good G. Raises `TypeError`
-    for a run without `Players`, for a model that is no game and for data that the game is not told, such as labels;
-    `ValueError` for a game that unrolls an optimizer which is not the run's for D.
+    D's: `run.best` is where D was ahead, and no good G.
+
+    Raises `TypeError` for a run without `Players`, for a model that is no game and for data that the game is not told,
+    such as labels; `ValueError` for a game that unrolls an optimizer which is not the run's for D.
     """
     _check("play", run, game, batch)
     metrics = descend(run, game.discriminator_loss, batch, crew, run.optimizer.discriminator)
