@@ -84,7 +84,8 @@ class Monitor:
         """One record. `metrics` as a GAN's losses give them: "D" and "G", the losses; "D(x)" and "D(G(z))", the mean
         probabilities of being real that D gives to real images and to G's.
 
-        `gradient`: the norm of ∂G's loss/∂θ_G.  `shares`: how many of G's samples are in each class or mode (K,),
+        `gradient`: the norm of ∂G's loss/∂θ_G, of `sg.grad(game.generator_loss(x, rng)[0], parameters)` for example, as
+        in `demos.gan`.  `shares`: how many of G's samples are in each class or mode (K,),
         classes that are about equally frequent in the data; counts, since few samples reach fewer modes than G has, and
         that is allowed for, while shares that add up to 1 are taken as exact.  `spread`: see `spread`. Raises
         `ValueError` where a metric is missing, for probabilities, a norm and shares that are none, for shares of other
