@@ -42,8 +42,9 @@ def parzen_score(samples: Any, validation: Any, test: Any, sigmas: Sequence[floa
     """mean of ln p(x) over `test`, p the window of `samples`, with the σ that makes it largest over `validation`.
 
     Eq. 22.10 (derivations/22-metrics.md#eq-22-10). Real-valued rows (N, d), such as images in [0, 1] (N, 784). The σ is
-    never chosen on the test data; one at an end of the grid says that the grid ends too early. A grid as coarse as the paper's costs up to 13 nats for images of 784 pixels,
-    Eq. 22.11: compare numbers of the same grid only. Raises `ValueError` as `parzen_log_prob` does.
+    never chosen on the test data; one at an end of the grid says that the grid ends too early. A grid as coarse as the
+    paper's costs up to 13 nats for images of 784 pixels, Eq. 22.11: compare numbers of the same grid only. Raises
+    `ValueError` as `parzen_log_prob` does.
 
     I. Goodfellow et al., *Generative adversarial nets*, 2014 (arXiv:1406.2661): 10,000 samples, the first 1,000
     validation images; O. Breuleux, Y. Bengio, P. Vincent, 2011.
