@@ -150,6 +150,6 @@ def test_it_is_written_by_a_numpy_that_knows_no_allow_pickle(tmp_path, parts, mo
 def test_arrays_of_somebody_else_are_not_to_be_deleted(tmp_path):
     """The advice for a damaged checkpoint would cost a good file."""
     np.savez(tmp_path / "mine.npz", x=np.ones(3))
-    with pytest.raises(CheckpointError, match="an archive of arrays, .*; give another path") as caught:
+    with pytest.raises(CheckpointError, match=r"an archive of arrays, .*; give another path") as caught:
         load(tmp_path / "mine.npz", {})
     assert "delete" not in str(caught.value)
