@@ -409,7 +409,7 @@ class SemiSupervisedGAN(_Asked):
         x = self._reachable(x)
         labels = _labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
         with no_grad():
-            fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
+            fake = self._made(x, rng)
         loss, shown, guess, _ = self.real_or_fake(x, fake, rng)
         known = labels != UNKNOWN
         wrong = F.mean(F.where(known, F.cross_entropy(guess, np.where(known, labels, 0), "none"), 0.0))
@@ -419,7 +419,7 @@ class SemiSupervisedGAN(_Asked):
         """G's: mean features like those of x, or to be taken for real. The labels are not used."""
         x = self._reachable(x)
         _labels("SemiSupervisedGAN", labels, len(x), self.classes, UNKNOWN)
-        fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
+        fake = self._made(x, rng)
         if self.feature_matching:
             with no_grad():
                 wanted = F.mean(self.discriminator.features(x), 0)

@@ -77,7 +77,7 @@ class GAN(nn.Module):
         """What D minimises on data x (N, …) and as many images of G's, which are constants here."""
         x = self._reachable(x)
         with no_grad():
-            fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
+            fake = self._made(x, rng)
         real_logits, fake_logits = logits_of(self.discriminator, x), logits_of(self.discriminator, fake)
         loss = self.objective.discriminator(real_logits, fake_logits)
         if self.penalty is not None:
@@ -86,8 +86,7 @@ class GAN(nn.Module):
 
     def generator_loss(self, x: Any, rng: Any, /) -> tuple[Tensor, Metrics]:
         """What G minimises: as many images as there are in x, through D."""
-        x = self._several(x)
-        fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
+        fake = self._made(self._several(x), rng)
         loss = self.objective.generator(logits_of(self.discriminator, fake))
         return loss, {"G": loss.data}
 
@@ -138,6 +137,10 @@ class GAN(nn.Module):
                 "rounding alone, clip"
             )
         return x
+
+    def _made(self, x: Any, rng: Any) -> Any:
+        """G(z), as many images as there are in x."""
+        return self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
 
     def _alike(self, fake: Any, x: Any) -> Any:
         """What G made; raises `ValueError` where it could not stand beside the data x: a D that ends in a mean over its

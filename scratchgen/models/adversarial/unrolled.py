@@ -109,7 +109,7 @@ class UnrolledGAN(GAN):
     def generator_loss(self, x: Any, rng: Any) -> tuple[Tensor, Metrics]:
         """f_K: what G minimises against D as it will be."""
         x = self._reachable(x)
-        fake = self._alike(self.generator(self.noise(len(x), rng, like=x)), x)
+        fake = self._made(x, rng)
 
         def logits(weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
             future = self.discriminator.with_parameters(weights)
