@@ -68,7 +68,7 @@ class Run:
         lacking = [name for name in wanted if name not in there]
         if lacking:
             raise checkpoints.CheckpointError(
-                f"{path}: no checkpoint of a run, it lacks {', '.join(lacking)}; delete it, and train without --resume"
+                f"{path}: no checkpoint of a run, it lacks {', '.join(lacking)}; give another path"
             )
         before, drawn = self.model.state_dict(), self.rng.bit_generator.state
         try:

@@ -137,7 +137,7 @@ def test_a_checkpoint_that_lacks_something_changes_nothing(tmp_path, lost):
     training.checkpoint.save(path, parts, facts, {})
     training.train(run, run.model.loss, [x[:50]], epochs=1, batch_size=16)
     before = killed.learned(run)
-    with pytest.raises(training.CheckpointError, match=f"no checkpoint of a run, it lacks {lost}; delete it"):
+    with pytest.raises(training.CheckpointError, match=f"no checkpoint of a run, it lacks {lost}; give another path"):
         run.restore(path, {})
     assert killed.learned(run) == before
 

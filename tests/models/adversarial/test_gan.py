@@ -385,11 +385,11 @@ class Ending(nn.Module):
     ],
 )
 def test_images_that_could_not_stand_beside_the_data(end, made, loss, dtype):
-    """A D that takes anything, such as one that ends in a mean, would compare the two all the same."""
+    """A D that takes anything would compare the two all the same."""
 
     class Mean(nn.Module):
         def forward(self, x):
-            return x.reshape(len(x), -1).mean(1) if len(x) == 7 else sg.functional.zeros_like(x)[:, 0]
+            return x.reshape(len(x), -1).mean(1)
 
     gan, x = make(dtype=dtype)
     game = GAN(Ending(gan.generator, end), Mean())
