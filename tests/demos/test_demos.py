@@ -423,6 +423,30 @@ def test_each_card_moves_as_it_says(card, tmp_path, monkeypatch):
     assert f"1 of each player, {'at once' if at_once else 'in turns'}" in told
 
 
+def test_batch_norm_catches_up_before_a_count_and_the_training_is_the_same(tmp_path, monkeypatch):
+    """50 minibatches leave 0.95⁵⁰ of what was wrong with the running statistics, which begin with a variance of 1; no
+    weight and no later minibatch knows of it."""
+    kept, runs = {}, {}
+    for settled in (0, 50):
+        protocol = mode_collapse.PROTOCOLS["pacgan"]._replace(every=1, points=100, settled=settled)
+        monkeypatch.setitem(mode_collapse.PROTOCOLS, "pacgan", protocol)
+        kind = mode_collapse.Kind("pacgan", 2, 0, 0)
+        config = mode_collapse.Config(out=tmp_path / f"{settled}", card="pacgan", steps=3)
+        mode_collapse.learn(config, kind)
+        runs[settled] = mode_collapse.make(kind, "cpu")
+        runs[settled].restore(kind.path(config), kind.identity())
+        kept[settled] = [p.data.copy() for p in runs[settled].model.parameters()]
+        told = str(mode_collapse.card_of(protocol, 3, [2], "0"))
+        assert ("50 minibatches more of G's batch norm" in told) == (settled == 50)
+    for plain, caught_up in zip(kept[0], kept[50]):
+        np.testing.assert_array_equal(plain, caught_up)
+    z = np.random.default_rng(5).standard_normal((20_000, 2)).astype(np.float32)
+    for settled, run in runs.items():
+        layer, norm = run.model.generator.layers[0], run.model.generator.norms[0]
+        wrong = norm.running_var - layer(z).data.var(0)
+        np.testing.assert_allclose(np.median(wrong), 0.95 ** (3 * (2 + settled)), rtol=0.1)  # both losses draw
+
+
 @pytest.mark.parametrize("card", mode_collapse.PROTOCOLS)
 def test_every_card_can_be_played(card):
     """A step of both players, one step ahead; and nothing but numbers and names defines the run."""
