@@ -1,7 +1,7 @@
 """GANs that know classes (조건부 GAN; S0, lines 1527–1552; claim C-COND): asked for a 3, do they draw a 3?
 
 python -m demos.conditional                 train all on the bundled digits, about 2 minutes of one core
-python -m demos.conditional --pretrained    draw with the CGAN that comes with the demo, in seconds
+python -m demos.conditional --pretrained    draw with those that come with the demo, in seconds
 
 The four games of the lecture's figure on the same digits. CGAN and AC-GAN are told the class; InfoGAN finds classes of
 its own, and, with two numbers in its code, what else digits differ in; the semi-supervised GAN (준지도 학습) learns to
@@ -45,7 +45,6 @@ OF_EACH = 100  # samples of each class that are judged
 SHOWN = 10  # of each class in the picture
 SHARE = 0.2  # of the semi-supervised GAN's rows have a label: they are repeated
 ALONE = 100  # steps of the network that sees labelled images alone
-SHIPPED = "CGAN, told last"  # the game whose weights --export writes
 RECIPE = ("channels", "epochs", "batch_size", "lr", "seed")
 ATTRIBUTES = {"slant": slant, "thickness": thickness}
 OURS = "the classifier is our own: compare with no other's numbers"
@@ -61,8 +60,8 @@ class Config(Options):
     channels: Annotated[int, "of both players at half the size; twice as many at a quarter"] = 8
     labels: Annotated[int, "how many images the semi-supervised GAN has with their label"] = 100
     draws: Annotated[int, "of these images, at least 2"] = 3
-    pretrained: Annotated[bool, "draw with the CGAN that comes with the demo; train the classifier alone"] = False
-    export: Annotated[Path | None, "write the weights of the trained CGAN to this file, with their recipe"] = None
+    pretrained: Annotated[bool, "draw with the games that come with the demo; train the classifier alone"] = False
+    export: Annotated[Path | None, "write the weights of the games that draw to this folder, with their recipes"] = None
 
     NAME: ClassVar[str] = "conditional"
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "channels": 4, "draws": 2}
@@ -80,7 +79,7 @@ def play(
     game.to(config.device)
     rates = {game.discriminator: slower * config.lr, game.generator: config.lr}
     players = (optim.Adam(player.parameters(), rate, betas=(0.5, 0.999)) for player, rate in rates.items())
-    path = config.folder() / f"{name.lower().replace(',', '').replace(' ', '-')}.npz"
+    path = config.folder() / file_of(name)
     run = training.train(
         training.Run(game, training.Players(*players), np.random.default_rng(config.seed)),
         game,
@@ -97,6 +96,11 @@ def play(
     return run
 
 
+def file_of(name: str) -> str:
+    """Of a game's checkpoint, and of its weights."""
+    return f"{name.lower().replace(',', '').replace(' ', '-')}.npz"
+
+
 Facts = dict[str, Any]  # what it took to make a game's weights: "recipe", "data", "best epoch"
 
 
@@ -106,10 +110,10 @@ def facts_of(config: Any, run: training.Run, recipe: tuple[str, ...], data: str)
     return {"recipe": made, "data": data, "best epoch": run.epoch}
 
 
-def export(config: Any, run: training.Run, facts: Facts) -> None:
+def export(path: Path, config: Any, run: training.Run, facts: Facts) -> None:
     """Write a game's weights as they are in the end: of the two losses of a game neither says which epoch was best."""
     run.best = run.model.state_dict()
-    weights.export(config.export, config.NAME, run, facts)
+    weights.export(path, config.NAME, run, facts)
 
 
 def pretrained(config: Any, name: str, build: Callable[[dict[str, Any]], Any]) -> tuple[Any, Facts]:
@@ -196,27 +200,45 @@ def heads(channels: int, outputs: int = 1 + 10, rng: Any = None) -> DCHeads:
     return DCHeads((channels, 2 * channels), outputs=outputs, rng=rng)
 
 
+def told_first(channels: int, rng: Any = None) -> CGAN:
+    """The CGAN whose D is told the class at its input."""
+    return CGAN(generator(channels, rng=rng), DCDiscriminator((channels, 2 * channels), (1 + 10, 28, 28), rng=rng))
+
+
 def told_last(channels: int, rng: Any = None) -> CGAN:
     """The CGAN whose D is told the class at its end."""
     return CGAN(generator(channels, rng=rng), heads(channels, rng=rng), told_last=True)
 
 
+def ac_gan(channels: int, rng: Any = None) -> ACGAN:
+    """The AC-GAN, whose D names the class."""
+    return ACGAN(generator(channels, rng=rng), heads(channels, rng=rng))
+
+
+def obtain(
+    config: Config, name: str, build: Callable[..., Any], arrays: tuple[np.ndarray, ...], epochs: int, data: str,
+    rng: Any, slower: float = 1.0,
+) -> tuple[Any, Facts]:  # fmt: skip
+    """The game `build(channels, rng)`, trained, or with the weights that come with the demo; and how these came."""
+    if config.pretrained:
+        return pretrained(config, Path(file_of(name)).stem, lambda recipe: build(recipe["channels"]))
+    run = play(config, name, build(config.channels, rng), arrays, epochs, slower, data=data)
+    facts = facts_of(config, run, RECIPE, data)
+    if config.export:
+        export(config.export / file_of(name), config, run, facts)
+    return run.model, facts
+
+
+TOLD = {"CGAN": told_first, "CGAN, told last": told_last, "AC-GAN": ac_gan}
+
+
 def told_the_class(config: Config, epochs: int, images: Images) -> tuple[dict[str, Any], list[Facts]]:
-    """Two CGANs and an AC-GAN, trained; and the facts of each."""
+    """Two CGANs and an AC-GAN; and the facts of each."""
     x, labels = images.train
-    n, rng = config.channels, np.random.default_rng(config.seed)
-    games = {
-        "CGAN": CGAN(generator(n, rng=rng), DCDiscriminator((n, 2 * n), (1 + 10, 28, 28), rng=rng)),
-        "CGAN, told last": told_last(n, rng),
-        "AC-GAN": ACGAN(generator(n, rng=rng), heads(n, rng=rng)),
-    }
-    facts = []
-    for name, game in games.items():
-        run = play(config, name, game, (square(x), labels), epochs, data=images.name)
-        facts.append(facts_of(config, run, RECIPE, images.name))
-        if config.export and name == SHIPPED:
-            export(config, run, facts[-1])
-    return games, facts
+    rng = np.random.default_rng(config.seed)
+    arrays = square(x), labels
+    ready = {name: obtain(config, name, build, arrays, epochs, images.name, rng) for name, build in TOLD.items()}
+    return {name: game for name, (game, _) in ready.items()}, [facts for _, facts in ready.values()]
 
 
 def tell_classes(
@@ -280,11 +302,12 @@ WITH_NUMBERS = Code("InfoGAN, numbers", LATENT, numbers=2, weight=0.1, slower=0.
 
 
 def info_gan(config: Config, code: Code, epochs: int, images: Images) -> tuple[InfoGAN, Facts]:
-    n, rng, numbers = config.channels, np.random.default_rng(config.seed), code.numbers
-    players = generator(n, code.z + numbers, rng), heads(n, 1 + 10 + 2 * numbers, rng)
-    game = InfoGAN(*players, continuous=numbers, weight=code.weight)
-    run = play(config, code.name, game, (square(images.train[0]),), epochs, slower=code.slower, data=images.name)
-    return game, facts_of(config, run, RECIPE, images.name)
+    def build(channels: int, rng: Any = None) -> InfoGAN:
+        players = generator(channels, code.z + code.numbers, rng), heads(channels, 1 + 10 + 2 * code.numbers, rng)
+        return InfoGAN(*players, continuous=code.numbers, weight=code.weight)
+
+    arrays, rng = (square(images.train[0]),), np.random.default_rng(config.seed)
+    return obtain(config, code.name, build, arrays, epochs, images.name, rng, code.slower)
 
 
 def info_card(config: Config, images: Images, code: Code, facts: Facts, samples: str) -> Card:
@@ -418,25 +441,30 @@ def main(config: Config) -> None:
         raise SystemExit("demos.conditional: an interval needs --draws 2 or more")
     if config.labels % 10:
         raise SystemExit(f"demos.conditional: --labels is a multiple of 10, as many of each class, got {config.labels}")
+    if config.export and config.export.is_file():
+        raise SystemExit(f"demos.conditional: --export takes a folder, a file for each game; {config.export} is a file")
     images = load_images(config)
     print("claim C-COND: CGAN and AC-GAN control the class of what they draw")
     judge = learn_judge(config, images)
     folder, protocol = config.folder(), f"{OF_EACH} samples of each class, read by the judge; seed {config.seed}"
-    if config.pretrained:
-        game, facts = pretrained(config, "cgan", lambda recipe: told_last(recipe["channels"]))
-        shown = tell_classes(config, {SHIPPED: game}, [facts], images, judge)
-        tell(plotting.save(plotting.comparison(shown, SHOWN, protocol), folder / "samples.png"))
-        return
     epochs = config.epochs or (2 if images.complete else 8)
     games, of_each = told_the_class(config, epochs, images)
+    made = of_each[0]["recipe"]
     recipe = (
-        f"{of_each[0]['recipe']['epochs']} epochs of {len(images.train[0]):,} {images.name},\n"
-        f"minibatches of {config.batch_size}, Adam {config.lr:g} (β₁ = ½), non-saturating; "
-        f"{config.channels} and {2 * config.channels} channels"
+        f"{made['epochs']} epochs of {of_each[0]['data']},\n"
+        f"minibatches of {made['batch_size']}, Adam {made['lr']:g} (β₁ = ½), non-saturating; "
+        f"{made['channels']} and {2 * made['channels']} channels"
     )
     shown = tell_classes(config, games, of_each, images, judge)
     shown["InfoGAN: a row for each category"] = found(config, epochs, images, judge)
     numbers = found_numbers(config, epochs, images)
+    classes = plotting.comparison(shown, SHOWN, f"{protocol}; {recipe}, z of {LATENT}")
+    sweeps = plotting.comparison(numbers, len(SWEEP), f"InfoGAN, seed {made['seed']}; {recipe}, z of {WITH_NUMBERS.z}")
+    tell(plotting.save(classes, folder / "samples.png"), plotting.save(sweeps, folder / "numbers.png"))
+    told = ", ".join(name for name in shown if name.endswith("%"))
+    if config.pretrained:
+        print(f"C-COND: of the class asked for are {told}")
+        return
     wrong, of_each = from_few_labels(config, epochs, images)
     test, summary = f"{len(images.test[0]):,} test digits", f"{config.labels} labels, {config.draws} draws of them"
     print()
@@ -459,14 +487,7 @@ def main(config: Config) -> None:
         f"{summary}, among {len(images.train[0]):,} images; seed {config.seed}",
         {name: interval(values)[1] for name, values in wrong.items()},
     )
-    classes = plotting.comparison(shown, SHOWN, f"{protocol}; {recipe}, z of {LATENT}")
-    sweeps = plotting.comparison(numbers, len(SWEEP), f"InfoGAN, seed {config.seed}; {recipe}, z of {WITH_NUMBERS.z}")
-    tell(
-        plotting.save(classes, folder / "samples.png"),
-        plotting.save(sweeps, folder / "numbers.png"),
-        plotting.save(bars, folder / "few_labels.png"),
-    )
-    told = ", ".join(name for name in shown if name.endswith("%"))
+    tell(plotting.save(bars, folder / "few_labels.png"))
     print(f"C-COND: of the class asked for are {told}; unlabelled images save {saved(wrong)}")
 
 

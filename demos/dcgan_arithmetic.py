@@ -85,7 +85,7 @@ def learn(config: Config, images: Images) -> tuple[Any, Facts]:
         run = play(config, "DCGAN", gan, (square(images.train[0]),), epochs, data=images.name)
         facts = facts_of(config, run, RECIPE, images.name)
         if config.export:
-            export(config, run, facts)
+            export(config.export, config, run, facts)
 
     def paint(z: np.ndarray) -> np.ndarray:
         with no_grad():

@@ -316,7 +316,7 @@ def main(config: Config) -> None:
     run = learn(config, images, judge)
     facts = facts_of(config, run, RECIPE, images.name)
     if config.export:
-        export(config, run, facts)
+        export(config.export, config, run, facts)
     show_numbers(config, images, judge, run.model, facts)
     with plotting.style():
         tell(*draw(config, images, run))

@@ -80,6 +80,37 @@ def test_the_card_has_the_epochs_that_were_trained_and_the_data_they_were_traine
         assert fact in output
 
 
+def test_each_conditional_game_that_draws_is_exported_and_comes_back(tmp_path, capsys, monkeypatch):
+    """What is told of it is the same to the letter; the semi-supervised GANs, which classify, are left out."""
+    monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
+    small = {"epochs": 1, "channels": 2, "draws": 2, "labels": 20}
+    conditional.main(conditional.Config(out=tmp_path / "a", export=tmp_path / "weights", **small))
+    learnt = capsys.readouterr().out
+    stems = ["ac-gan", "cgan", "cgan-told-last", "infogan", "infogan-numbers"]
+    assert sorted(path.stem for path in (tmp_path / "weights").iterdir()) == stems
+    conditional.main(conditional.Config(out=tmp_path / "b", epochs=1, pretrained=True))
+    loaded = capsys.readouterr().out
+    for name in ("CGAN ", "CGAN, told last", "AC-GAN", "InfoGAN, without a label", "InfoGAN, with 2 numbers"):
+        assert f"\n{name}" in loaded
+    files = ("weights:", "  recipe:", "pictures:", "  /", "C-COND")
+
+    def told(output):
+        return [line for line in output.splitlines() if line and not line.startswith(files)]
+
+    assert told(loaded) == told(learnt)[: len(told(loaded))]
+    assert told(learnt)[len(told(loaded))].startswith("labelled images alone")
+    assert loaded.splitlines()[-1].startswith("C-COND: of the class asked for are CGAN: ")
+
+
+def test_conditional_weights_go_to_a_folder(tmp_path):
+    """Said before anything is trained."""
+    file = tmp_path / "cgan.npz"
+    file.write_bytes(b"mine")
+    with pytest.raises(SystemExit, match=f"--export takes a folder, a file for each game; {file} is a file"):
+        conditional.main(conditional.Config(out=tmp_path, export=file))
+    assert [*tmp_path.iterdir()] == [file]
+
+
 GROUPS = {"groups": 2, "size": 200}
 
 
@@ -92,8 +123,11 @@ GROUPS = {"groups": 2, "size": 200}
             (
                 "trained on the complete MNIST;",
                 "16 dimensions, N(0, I), and the class",
-                "8 epochs",
+                "16 epochs",
                 "lr 0.002 for both",
+                "one of ten categories",
+                "lr 0.0005 of D, 0.002 of G",
+                "2 numbers on [−1, 1]",
             ),
         ),
         (

@@ -69,7 +69,7 @@ def test_the_cgan_that_comes_with_the_demo_draws_what_it_is_asked_for():
     """Read by no network: by the labels of the ten nearest training digits, which are right about 92 % of real ones,
     and 94 % of these (three seeds: 94.8, 93.0, 94.2; the demo's own classifier 96.9)."""
     config = conditional.Config()
-    game, _ = conditional.pretrained(config, "cgan", lambda recipe: conditional.told_last(recipe["channels"]))
+    game, _ = conditional.pretrained(config, "cgan-told-last", lambda recipe: conditional.told_last(recipe["channels"]))
     asked = np.repeat(np.arange(10), 50)
     samples = conditional.pixels(game.sample(500, np.random.default_rng(7), asked))
     real = data.digits("train")

@@ -109,11 +109,17 @@ class GAN(nn.Module):
             return self.generator(self.noise(n, rng, like)).data
 
     def _several(self, x: Any) -> Any:
-        """Raw x; raises `ValueError` for no images, and for one alone where batch norm would measure it by itself."""
+        """Raw x; raises `ValueError` for no images, for numbers of another type than the weights, and for one image
+        alone where batch norm would measure it by itself."""
         who = type(self).__name__
         x = raw(who, x)
         if not x.size:
             raise ValueError(f"{who}: the minibatch is empty, {backend.described(x)}; there is nothing to average over")
+        dtype = next((p.dtype for p in self.parameters()), x.dtype)
+        if x.dtype != dtype:
+            raise ValueError(
+                f"{who}: the data is {x.dtype}, but the players' weights are {dtype}; convert it: x.astype(np.{dtype})"
+            )
         if len(x) == 1 and self.training:
             for name, layer in self.named_modules():
                 if layer.mixes_images:

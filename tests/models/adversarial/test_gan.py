@@ -361,6 +361,8 @@ def test_what_data_may_be():
             loss(np.zeros((7, 4), int), np.random.default_rng(0))
         with pytest.raises(ValueError, match="GAN: expected an array of floats for data, got list"):
             loss(x.tolist(), np.random.default_rng(0))
+        with pytest.raises(ValueError, match="GAN: the data is float32, but the players' weights are float64; convert"):
+            loss(x.astype(np.float32), np.random.default_rng(0))
 
 
 class Ending(nn.Module):
