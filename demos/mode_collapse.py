@@ -288,7 +288,8 @@ def make(kind: Kind, device: str) -> training.Run:
 
 def settle(gan: UnrolledGAN, protocol: Protocol, rng: Any) -> None:
     """Let the running statistics of G's batch norm catch up with the weights as they are now. While G learns they are
-    some ten steps behind, which puts its samples off by as much as a mode is wide: page 21 has the numbers."""
+    some ten steps behind, which puts its samples off by most of a mode's standard deviation: page 21 has the numbers.
+    They move in training mode alone, in which a game is between its epochs."""
     like = next(iter(gan.generator.parameters())).data
     with no_grad():
         for _ in range(protocol.settled):
