@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .bounds import bounds
 from .edits import edited
 from .evidence import Detector, Explanation, Probe, Trial, has_shape
 from .exercises.exercise import Task
@@ -58,9 +59,11 @@ def ask(
     """What was found, and of arrays that have no cause yet what the student's own function says: `probe` calls it,
     about a hundred times."""
     caused = {name for e in found.values() if not e.located for name in e.covers}
-    if rest := [name for name in wrong if name not in caused]:
-        more = links(task, rest, trials, probe)
-        found = {**found, **{name: e for name, e in more.items() if name not in found or not e.located}}
+    for asked in (bounds, links):
+        if rest := [name for name in wrong if name not in caused]:
+            more = asked(task, rest, trials, probe)
+            found = {**found, **{name: e for name, e in more.items() if name not in found or not e.located}}
+            caused |= {name for name, e in more.items() if not e.located}
     return _joined([found[name] for name in wrong if name in found])
 
 

@@ -182,6 +182,14 @@ MESSAGES: dict[str, dict[str, Message]] = {
         "{arrays}은(는) {place}에서만 틀리고, 다른 곳은 모두 맞습니다.",
         "그곳이 무엇이 다른지 보세요. 경계, 마스크, 또는 따로 다룬 경우입니다.",
     ),
+    "BOUND": _both(
+        "{arrays} is right while {argument} lies between {low} and {high}, and wrong beyond.",
+        "A clip, or a cut-off series? What is clipped is flat, and gives no slope just where it should push hardest. "
+        "ln(1 + eᵃ) and the like have forms that need no clip.",
+        "{arrays}은(는) {argument}이(가) {low}와 {high} 사이일 때만 맞고, 그 밖에서는 틀립니다.",
+        "clip을 썼거나 급수를 도중에 끊었나요? 잘린 곳은 평평해서, 가장 세게 밀어야 할 곳에 기울기가 없습니다. "
+        "ln(1 + eᵃ) 같은 식에는 clip이 필요 없는 꼴이 있습니다.",
+    ),
     "DOUT_IGNORED": _both(
         "{arrays} does not change when the gradient from above does: dout is not used.",
         "The chain rule multiplies your derivative with dout, whatever comes after this function.",
@@ -1266,6 +1274,12 @@ MESSAGES |= {
         "{arrays}은(는) 안정적인 꼴에서 지수 안의 절댓값을 빠뜨렸을 때 나오는 값입니다.",
         "안정적인 꼴에서는 로짓의 부호가 무엇이든 지수가 양수가 되지 않습니다.",
     ),
+    "BCE_SLOPE_OF_ABS": _both(
+        "{arrays} belongs to the stable form, but e^−|a| was differentiated as if −|a| had the slope −1 everywhere.",
+        "The slope of |a| is the sign of a. Or, shorter: both pieces together are σ(a).",
+        "{arrays}은(는) 안정적인 꼴의 미분이지만, −|a|의 기울기를 어디서나 −1로 보았습니다.",
+        "|a|의 기울기는 a의 부호입니다. 더 짧게는, 두 조각을 합치면 σ(a)입니다.",
+    ),
     "BCE_SIGMOID_TWICE": _both(
         "{arrays}: the sigmoid was taken twice.",
         "Probabilities went into a function that wants logits. Its name says “with logits”.",
@@ -1640,6 +1654,12 @@ MESSAGES |= {
         "{arrays}: 점들에 대한 합이 1이 되게 정규화했습니다.",
         "밀도는 주어진 그대로 쓰고, D는 모든 x가 아니라 x마다의 확률입니다.",
     ),
+    "OPTIMAL_DIFFERENCE": _both(
+        "{arrays}: the difference of the densities over their sum; it is 2D* − 1, from −1 to 1.",
+        "D is a probability: the share that the data's density has in the sum.",
+        "{arrays}: 두 밀도의 차를 합으로 나눈 값입니다. −1에서 1까지인 2D* − 1입니다.",
+        "D는 확률입니다. 두 밀도의 합에서 데이터의 밀도가 차지하는 몫을 구하세요.",
+    ),
     "OPTIMAL_SQUARES": _both(
         "{arrays}: the densities are squared.",
         "Each logarithm of the value function is weighted by its density, to the first power.",
@@ -1678,9 +1698,18 @@ MESSAGES |= {
     ),
     "GAN_WASSERSTEIN": _both(
         "{arrays} belongs to the Wasserstein game: the logits themselves are averaged.",
-        "Asked for are logarithms of D = σ(logit).",
+        "Asked for is one logarithm of D = σ(logit) for each image; a difference of two, ln D − ln(1 − D), is the "
+        "logit again.",
         "{arrays}은(는) 바서슈타인 GAN의 것입니다. 로짓 그 자체를 평균했습니다.",
-        "D = σ(로짓)의 로그를 쓰는 손실을 구하세요.",
+        "이미지마다 D = σ(로짓)의 로그 하나를 쓰세요. 두 로그의 차 ln D − ln(1 − D)는 다시 로짓입니다.",
+    ),
+    "GAN_BOTH_LABELS": _both(
+        "{arrays} is the sum of two losses: the generated images have the label 1 in one, the label 0 in the other.",
+        "This G wants D = ½, and has no slope there. It asks for one label; the other is D's, whose gradient stays in "
+        "G where nobody clears it.",
+        "{arrays}은(는) 두 손실의 합입니다. 생성한 이미지의 레이블이 하나에서는 1, 다른 하나에서는 0입니다.",
+        "이런 G는 D = ½을 바라고, 거기서는 기울기가 없습니다. G에게 필요한 레이블은 하나입니다. 다른 하나는 "
+        "D의 것으로, 지우지 않으면 그 그래디언트가 G에 남습니다.",
     ),
     "GAN_SMOOTHED": _both(
         "{arrays}: the real images have the label 0.9, a one-sided smoothing.",
@@ -1921,6 +1950,12 @@ MESSAGES |= {
         "The gradient by a logit is what D said less what was right, and for the real ones right is 1.",
         "{arrays}: D의 걸음에서 진짜 이미지의 레이블이나 부호가 틀렸습니다.",
         "로짓에 대한 그래디언트는 D의 답 − 정답이고, 진짜의 정답은 1입니다.",
+    ),
+    "UNROLLED_STEP_FAKE_ONE": _both(
+        "{arrays}: in D's step the generated images have the label 1 too.",
+        "D learns to tell them apart: 0 is right for the generated ones, and the gradient by their logits is D itself.",
+        "{arrays}: D의 걸음에서 생성한 이미지에도 레이블 1을 주었습니다.",
+        "D는 둘을 구별하려고 배웁니다. 생성 이미지의 정답은 0이고, 그 로짓에 대한 그래디언트는 D 그 자체입니다.",
     ),
 }
 

@@ -39,8 +39,8 @@ NAIVE = """
         return -np.log(p[np.arange(len(labels)), labels]).mean()
 """
 CLIPPED = """
-    def bce_with_logits_forward(logits, target):  # as DeZero does (B5)
-        p = np.clip(1 / (1 + np.exp(-logits)), 1e-15, 0.999)
+    def bce_with_logits_forward(logits, target):
+        p = np.clip(1 / (1 + np.exp(-logits)), 1e-15, 1 - 1e-12)
         return -(target * np.log(p) + (1 - target) * np.log(1 - p)).sum(1).mean()
 """
 STABLE = """
@@ -62,6 +62,39 @@ def test_large_logits_are_a_note(exercise, source, note):
     (judged,) = Variant(exercise, "", source).judged()
     assert judged.status == "right"
     assert [n.code for n in judged.notes] == note
+
+
+DEZERO = "np.clip(1 / (1 + np.exp(-logits)), 1e-15, 0.999)"  # B5: flat beyond ln 999
+SERIES = "(0.5 + logits / 4 - logits**3 / 48)"  # of σ, cut off
+
+
+@pytest.mark.parametrize(
+    ("p", "low", "high"), [(DEZERO, "−∞", "6.91"), ("np.clip(1 / (1 + np.exp(-logits)), 0.2, 1)", "−1.39", "∞")]
+)
+def test_a_clip_is_told_where_it_begins(p, low, high):
+    bce = f"""
+        def bce_with_logits_forward(logits, target):
+            p = {p}
+            return -(target * np.log(p) + (1 - target) * np.log(1 - p)).sum(1).mean()
+    """
+    (judged,) = Variant("bce_with_logits", "", bce).judged()
+    (explanation,) = judged.explanations
+    assert (explanation.code, dict(explanation.facts)) == ("BOUND", {"argument": "logits", "low": low, "high": high})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"def sigmoid_forward(logits): return {SERIES}",
+        "def generator_loss_minimax_forward(a): return np.log(np.mean(1 / (1 + np.exp(a))) + 0.1)",
+    ],
+    ids=["wrong at once", "wrong everywhere"],
+)
+def test_what_has_no_bound_is_not_given_one(source):
+    name = source.split("def ")[1].partition("_forward")[0]
+    (judged,) = Variant(name, "", source).judged()
+    assert judged.status == "wrong"
+    assert "BOUND" not in {e.code for e in judged.explanations}
 
 
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.exercise.stress])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .exercise import Arrays, Exercise, Mistake
-from .losses import huge, sigmoid, softplus
+from .losses import absolute, huge, sigmoid, softplus, wide
 
 __all__ = ["EXERCISES"]
 
@@ -72,6 +72,7 @@ OPTIMAL_DISCRIMINATOR = Exercise(
                 p_data / p_data.sum() / (p_data / p_data.sum() + p_generator / p_generator.sum())
             ),
         ),
+        Mistake("OPTIMAL_DIFFERENCE", lambda p_data, p_generator: (p_data - p_generator) / (p_data + p_generator)),
         Mistake("OPTIMAL_SQUARES", lambda p_data, p_generator: p_data**2 / (p_data**2 + p_generator**2)),
         Mistake(
             "OPTIMAL_SUM_FIXED", backward=lambda dout, p_data, p_generator: {"dp_data": dout / (p_data + p_generator)}
@@ -96,7 +97,8 @@ DISCRIMINATOR_LOSS = Exercise(
     name="discriminator_loss",
     forward=discriminator_loss_forward,
     backward=discriminator_loss_backward,
-    inputs={"real_logits": "N", "fake_logits": "N"},
+    inputs={"real_logits": wide("N"), "fake_logits": wide("N")},
+    letters="N",
     contract="−E ln D(x) − E ln(1 − D(G(z))) with D = σ(logit): the mean over the N real images plus the mean over"
     " the N generated ones; real_logits, fake_logits (N,) → a number",
     page="18-gan-gradients.md",
@@ -195,6 +197,7 @@ def _generator_quantities(fake_logits: Any) -> Any:
 
 
 OTHER_GAMES = (
+    Mistake("GAN_BOTH_LABELS", lambda fake_logits: (softplus(-fake_logits) + softplus(fake_logits)).mean()),
     Mistake("GAN_LEAST_SQUARES", lambda fake_logits: ((fake_logits - 1) ** 2).mean() / 2),
     Mistake("GAN_LEAST_SQUARES", lambda fake_logits: ((sigmoid(fake_logits) - 1) ** 2).mean()),
     Mistake("GAN_WASSERSTEIN", lambda fake_logits: -fake_logits.mean()),
@@ -205,7 +208,8 @@ GENERATOR_LOSS_MINIMAX = Exercise(
     name="generator_loss_minimax",
     forward=generator_loss_minimax_forward,
     backward=generator_loss_minimax_backward,
-    inputs={"fake_logits": "N"},
+    inputs={"fake_logits": wide("N")},
+    letters="N",
     contract="what the generator makes small in the minimax game, E ln(1 − D(G(z))) with D = σ(logit), the mean "
     "over the N images; fake_logits (N,) → a number",
     page="18-gan-gradients.md",
@@ -224,7 +228,8 @@ GENERATOR_LOSS_NON_SATURATING = Exercise(
     name="generator_loss_non_saturating",
     forward=generator_loss_non_saturating_forward,
     backward=generator_loss_non_saturating_backward,
-    inputs={"fake_logits": "N"},
+    inputs={"fake_logits": wide("N")},
+    letters="N",
     contract="what the generator makes small in practice, −E ln D(G(z)) with D = σ(logit), the mean over the N "
     "images; fake_logits (N,) → a number",
     page="18-gan-gradients.md",
@@ -302,11 +307,11 @@ GRADIENT_PENALTY = Exercise(
         Mistake("PENALTY_EACH_NUMBER", lambda slope, strength: strength * ((slope - 1) ** 2).sum(1).mean()),
         Mistake(
             "PENALTY_EACH_NUMBER",
-            lambda slope, strength: strength * ((slope * np.sign(np.real(slope)) - 1) ** 2).sum(1).mean(),
+            lambda slope, strength: strength * ((absolute(slope) - 1) ** 2).sum(1).mean(),
         ),
         Mistake(
             "PENALTY_SUM_OF_SIZES",
-            lambda slope, strength: strength * (((slope * np.sign(np.real(slope))).sum(1) - 1) ** 2).mean(),
+            lambda slope, strength: strength * ((absolute(slope).sum(1) - 1) ** 2).mean(),
         ),
         Mistake("PENALTY_BATCH_LENGTH", lambda slope, strength: strength * ((slope**2).sum() ** 0.5 - 1) ** 2),
         Mistake("PENALTY_BATCH_AXIS", lambda slope, strength: strength * (((slope**2).sum(0) ** 0.5 - 1) ** 2).mean()),
@@ -359,17 +364,12 @@ R1_PENALTY = Exercise(
         Mistake("R1_OF_MEAN", lambda slope, gamma: gamma / 2 * (slope.mean(0) ** 2).sum()),
         Mistake("R1_OF_MEAN", lambda slope, gamma: gamma / 2 * _length(slope).mean() ** 2),
         Mistake("R1_SQUARE_OF_SUM", lambda slope, gamma: gamma / 2 * (slope.sum(1) ** 2).mean()),
-        Mistake("PENALTY_SUM_OF_SIZES", lambda slope, gamma: gamma / 2 * (_sizes(slope).sum(1) ** 2).mean()),
-        Mistake("PENALTY_SUM_OF_SIZES", lambda slope, gamma: gamma / 2 * _sizes(slope).sum(1).mean()),
+        Mistake("PENALTY_SUM_OF_SIZES", lambda slope, gamma: gamma / 2 * (absolute(slope).sum(1) ** 2).mean()),
+        Mistake("PENALTY_SUM_OF_SIZES", lambda slope, gamma: gamma / 2 * absolute(slope).sum(1).mean()),
         Mistake("PENALTY_BATCH_LENGTH", lambda slope, gamma: gamma / 2 * (slope**2).sum() ** 0.5),
         Mistake("PENALTY_BATCH_AXIS", lambda slope, gamma: gamma / 2 * ((slope**2).sum(0) ** 0.5).mean()),
     ),
 )
-
-
-def _sizes(slope: Any) -> Any:
-    """|s| of every number."""
-    return slope * np.sign(np.real(slope))
 
 
 # ---------------------------------------------------------------------------------------------------- one step unrolled
@@ -497,6 +497,14 @@ UNROLLED_STEP = Exercise(
             "UNROLLED_STEP_LABELS",
             _ahead(
                 lambda real, fake, weight: (sigmoid(fake @ weight) @ fake - sigmoid(real @ weight) @ real) / len(real)
+            ),
+        ),
+        Mistake(
+            "UNROLLED_STEP_FAKE_ONE",
+            _ahead(
+                lambda real, fake, weight: (
+                    -(sigmoid(-(fake @ weight)) @ fake + sigmoid(-(real @ weight)) @ real) / len(real)
+                )
             ),
         ),
         Mistake(

@@ -13,20 +13,24 @@ import numpy as np
 
 from .exercise import Arrays, Exercise, Mistake
 
-__all__ = ["EXERCISES", "bits", "huge", "log_sum_exp", "sigmoid", "softmax", "softplus"]
+__all__ = ["EXERCISES", "absolute", "bits", "huge", "log_sum_exp", "sigmoid", "softmax", "softplus", "wide"]
 
 
 # ----------------------------------------------------------------------------------------- in forms that never overflow
 def sigmoid(a: Any) -> Any:
     """1/(1 + e⁻ᵃ), of e to a negative number only."""
-    small = np.exp(np.where(np.real(a) > 0, -a, a))
+    small = np.exp(-absolute(a))
     return np.where(np.real(a) > 0, 1, small) / (1 + small)
 
 
 def softplus(a: Any) -> Any:
     """ζ(a) = ln(1 + eᵃ) = max(a, 0) + ln(1 + e^−|a|)."""
-    positive = np.real(a) > 0
-    return a * positive + np.log1p(np.exp(np.where(positive, -a, a)))
+    return a * (np.real(a) > 0) + np.log1p(np.exp(-absolute(a)))
+
+
+def absolute(a: Any) -> Any:
+    """|a|, by the real part's sign, so that it may be differentiated by complex steps."""
+    return np.where(np.real(a) > 0, a, -a)
 
 
 def softmax(a: Any, axis: int = -1) -> Any:
@@ -50,6 +54,11 @@ def bits(letters: str) -> Any:
 def classes(letters: str) -> Any:
     """A number 0 … K − 1 for each."""
     return lambda rng, sizes: rng.integers(0, sizes["K"], [sizes[letter] for letter in letters])
+
+
+def wide(letters: str) -> Any:
+    """Logits of all degrees of certainty, p from 0.0003 to 0.9997: where p was clipped, some of them tell."""
+    return lambda rng, sizes: rng.uniform(-8, 8, [sizes[letter] for letter in letters])
 
 
 def huge(letters: str) -> Any:
@@ -86,16 +95,11 @@ MSE = Exercise(
         "dprediction": {"the prediction": 2 * prediction / prediction.size, "the target": -2 * target / target.size},
     },
     mistakes=(
-        Mistake("MSE_ABSOLUTE", lambda prediction, target: _absolute(prediction - target).mean()),
+        Mistake("MSE_ABSOLUTE", lambda prediction, target: absolute(prediction - target).mean()),
         Mistake("MSE_ROOT", lambda prediction, target: ((prediction - target) ** 2).mean() ** 0.5),
         Mistake("MSE_NOT_SQUARED", lambda prediction, target: (prediction - target).mean()),
     ),
 )
-
-
-def _absolute(x: Any) -> Any:
-    """|x|, of the real part's sign, so that it may be differentiated by complex steps."""
-    return x * np.sign(np.real(x))
 
 
 # -------------------------------------------------------------------------------------------------------------- softmax
@@ -281,7 +285,8 @@ BCE_WITH_LOGITS = Exercise(
     name="bce_with_logits",
     forward=bce_with_logits_forward,
     backward=bce_with_logits_backward,
-    inputs={"logits": "ND", "target": bits("ND")},
+    inputs={"logits": wide("ND"), "target": bits("ND")},
+    letters="ND",
     contract="−t ln p − (1 − t) ln(1 − p) with p = σ(logit), summed over the D pixels, the mean over the N images;"
     " logits (N, D), target (N, D) of zeros and ones → a number, in nats per image; the derivative for "
     "the logits",
@@ -311,6 +316,12 @@ BCE_WITH_LOGITS = Exercise(
         Mistake("BCE_ZEROS_ONLY", lambda logits, target: ((1 - target) * softplus(logits)).sum(1).mean()),
         Mistake("BCE_PLUS_MINUS", lambda logits, target: softplus(-target * logits).sum(1).mean()),
         Mistake("BCE_ABS_MISSING", lambda logits, target: _abs_missing(logits, target)),
+        Mistake(
+            "BCE_SLOPE_OF_ABS",
+            backward=lambda logits, target: {
+                "dlogits": ((logits > 0) - target - sigmoid(-absolute(logits))) / len(logits)
+            },
+        ),
         Mistake("BCE_SIGMOID_TWICE", lambda logits, target: bce_with_logits_forward(sigmoid(logits), target)),
         Mistake("BCE_SIGMOID_TWICE", backward=lambda logits, target: bce_with_logits_backward(sigmoid(logits), target)),
         Mistake("BCE_SQUARED", lambda logits, target: ((sigmoid(logits) - target) ** 2).sum(1).mean()),
