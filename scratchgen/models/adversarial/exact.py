@@ -22,12 +22,13 @@ __all__ = [
     "optimal_discriminator", "optimal_logits", "optimal_value", "value",
 ]  # fmt: skip
 
+ENDS = 1e-2  # of a law may lie outside the grid
+
 
 # ------------------------------------------------------------------------------------------------- how far two laws are
 def kl(p: Any, q: Any, weights: Any = 1.0) -> float:
     """KL(p ‖ q) = ∫ p ln(p/q).  Eq. 1.6 (derivations/01-likelihood.md#eq-1-6). ∞ where only p is; 0 ln 0 = 0."""
-    p, q, weights = _laws("kl", p, q, weights)
-    return float((weights * rel_entr(p, q)).sum())
+    return _kl(*_laws("kl", p, q, weights))
 
 
 def jsd(p: Any, q: Any, weights: Any = 1.0) -> float:
@@ -37,7 +38,12 @@ def jsd(p: Any, q: Any, weights: Any = 1.0) -> float:
     """
     p, q, weights = _laws("jsd", p, q, weights)
     # With everything doubled nothing is halved, and the smallest of all numbers does not become a 0 to divide by.
-    return 0.25 * (kl(2 * p, p + q, weights) + kl(2 * q, p + q, weights))
+    return 0.25 * (_kl(2 * p, p + q, weights) + _kl(2 * q, p + q, weights))
+
+
+def _kl(p: np.ndarray, q: np.ndarray, weights: np.ndarray) -> float:
+    """∫ p ln(p/q) of any masses, one or two of each."""
+    return float((weights * rel_entr(p, q)).sum())
 
 
 # ------------------------------------------------------------------------------------------------ D, and what V becomes
@@ -53,14 +59,14 @@ def optimal_logits(p_data: Any, p_model: Any) -> np.ndarray:
 
     Eq. 17.5 (derivations/17-gan-value.md#eq-17-5). ±∞ where only one of the two is; 0 where neither is and nobody asks.
     """
-    p_data, p_model, _ = _laws("optimal_logits", p_data, p_model, 1.0)
+    p_data, p_model, _ = _densities("optimal_logits", p_data, p_model, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(p_data == p_model, 0.0, np.log(p_data) - np.log(p_model))
 
 
 def optimal_discriminator(p_data: Any, p_model: Any) -> np.ndarray:
     """D* = p_d/(p_d + p_g).  Eq. 17.4 (derivations/17-gan-value.md#eq-17-4). ½ where neither is."""
-    p_data, p_model, _ = _laws("optimal_discriminator", p_data, p_model, 1.0)
+    p_data, p_model, _ = _densities("optimal_discriminator", p_data, p_model, 1.0)
     total = p_data + p_model
     return np.divide(p_data, total, out=np.full(total.shape, 0.5), where=total > 0)
 
@@ -89,7 +95,7 @@ def non_saturating_divergence(p_data: Any, p_model: Any, weights: Any = 1.0) -> 
     side; for the right one see also M. Shannon et al. 2020 (arXiv:2010.08029).
     """
     p_data, p_model, weights = _laws("non_saturating_divergence", p_data, p_model, weights)
-    return kl(p_data + p_model, 2 * p_data, weights)
+    return _kl(p_data + p_model, 2 * p_data, weights)
 
 
 # ---------------------------------------------------------------------------------------------------- who moves first
@@ -145,16 +151,28 @@ def _expected(p: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def _laws(who: str, p: Any, q: Any, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two laws on one grid, whose masses are 1, or as near to 1 as a grid that ends somewhere comes."""
+    p, q, weights = _densities(who, p, q, weights)
+    for law in (p, q):
+        if not abs((weights * law).sum() - 1) <= ENDS:
+            raise ValueError(
+                f"{who}: the mass of a law, Σ weights·p, is {(weights * law).sum():.6g} and not 1; of densities on a "
+                "grid pass its spacing as weights, and counts divided by their sum"
+            )
+    return p, q, weights
+
+
+def _densities(who: str, p: Any, q: Any, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     p, q, weights = (np.asarray(a, np.float64) for a in (p, q, weights))
     if p.shape != q.shape or weights.shape not in ((), p.shape):
         raise ValueError(f"{who}: laws {p.shape} and {q.shape} with weights {weights.shape} are not on one grid")
-    if not ((p >= 0).all() and (q >= 0).all()):
-        raise ValueError(f"{who}: a density or a probability is negative or NaN; pass p, not ln p")
+    if not all(((a >= 0) & (a < np.inf)).all() for a in (p, q, weights)):
+        raise ValueError(f"{who}: a density, a probability or a weight is negative, infinite or NaN; pass p, not ln p")
     return p, q, weights
 
 
 def _payoffs(who: str, table: Any) -> np.ndarray:
     table = np.asarray(table, np.float64)
-    if table.ndim != 2 or 0 in table.shape:
-        raise ValueError(f"{who}: expected a table (generators, discriminators), got {table.shape}")
+    if table.ndim != 2 or 0 in table.shape or np.isnan(table).any():
+        raise ValueError(f"{who}: expected a table (generators, discriminators) without NaN, got {table.shape}: {table}")
     return table
