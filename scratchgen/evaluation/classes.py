@@ -93,9 +93,13 @@ def stack_labels(labels: Any, classes: int = 10) -> np.ndarray:
     """Labels of the channels, (N, C) → one label (N,) out of classes^C: digits 4, 0, 7 in three channels are mode 407.
 
     Eq. 22.15 (derivations/22-metrics.md#eq-22-15) then counts the 1,000 modes of stacked MNIST. Raises `ValueError` for
-    labels outside 0 … classes − 1.
+    labels outside 0 … classes − 1, and for so many channels that 64 bits cannot count their modes.
     """
     a = on_host("stack_labels", "labels", labels, None)
+    if not (isinstance(classes, (int, np.integer)) and classes >= 1):
+        raise ValueError(f"stack_labels: classes counts them, 1 or more, got {classes!r}")
     if a.ndim != 2 or a.dtype.kind not in "iu" or (a.size and (a.min() < 0 or a.max() >= classes)):
         raise ValueError(f"stack_labels: expected labels 0 … {classes - 1}, integers (N, channels), got {a.dtype} {a}")
-    return a.astype(np.int64) @ classes ** np.arange(a.shape[1])[::-1]
+    if int(classes) ** a.shape[1] > np.iinfo(np.int64).max:
+        raise ValueError(f"stack_labels: {classes} classes in {a.shape[1]} channels are too many modes for 64 bits")
+    return a.astype(np.int64) @ int(classes) ** np.arange(a.shape[1])[::-1]

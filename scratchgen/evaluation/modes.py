@@ -54,7 +54,9 @@ def count_modes(samples: Any, means: Any, std: float, deviations: float = 3.0, w
     *PacGAN*, 2018 (arXiv:1712.04086).
     """
     x, centres = (_rows(name, a) for name, a in (("samples", samples), ("means", means)))
-    if x.shape[1] != centres.shape[1] or not len(x):
+    if not len(x):
+        raise ValueError(f"count_modes: expected at least one sample, got {x.shape}")
+    if x.shape[1] != centres.shape[1]:
         raise ValueError(f"count_modes: samples {x.shape} and means {centres.shape} are no points of one space")
     if not len(centres):
         raise ValueError(f"count_modes: expected at least one mean, got {centres.shape}")

@@ -97,6 +97,8 @@ class Monitor:
         record: dict[str, Any] = {name: _number(name, metrics[name]) for name in ("D", "G", "D(x)", "D(G(z))")}
         record["gradient"] = _number("gradient", gradient)
         record["spread"] = math.nan if spread is None else _number("spread", spread)
+        record["finite"] = spread is None or math.isfinite(record["spread"])
+        record["finite"] &= all(math.isfinite(record[n]) for n in ("D", "G", "D(x)", "D(G(z))", "gradient"))
         for name in ("D(x)", "D(G(z))"):
             if not -1e-6 <= record[name] <= 1 + 1e-6 and not math.isnan(record[name]):
                 raise ValueError(f"Monitor.watch: {name} is a mean probability in [0, 1], got {record[name]}")
@@ -130,8 +132,8 @@ class Monitor:
     def diagnose(self) -> Diagnosis:
         """What the last records show: the first that applies of losses that are not finite, a game that is won or lost,
         coverage that grows, movement, collapse."""
-        if not all(math.isfinite(r[name]) for r in self.records for name in ("D", "G", "D(x)", "D(G(z))", "gradient")):
-            return _failure("a loss, a probability or a gradient is not finite.")
+        if not all(record["finite"] for record in self.records):
+            return _failure("a loss, a probability, a gradient or a spread is not finite.")
         if len(self.records) < ENOUGH:
             return Diagnosis("too early", f"{len(self.records)} records; {ENOUGH} are wanted.", "")
         return self._losses() or self._growing() or self._movement() or self._collapse() or self._healthy()

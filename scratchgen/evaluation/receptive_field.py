@@ -44,7 +44,8 @@ def cone(size: tuple[int, int], position: tuple[int, int], first: int, kernel: i
 
     for the pixel m rows above and d columns to the right. One layer of type A with a kernel of `first` = 2r₀ + 1, then
     `layers` = L of type B with `kernel` = 2r + 1 ≤ `first`; as many as you like where L is not given. Convolutions of
-    1×1 and residual connections change nothing.
+    1×1 and residual connections change nothing. Raises `ValueError` for a position outside of the image, for kernels
+    that are even or larger than the first, and for `layers` that are no number of layers.
     """
     above, right, r0, r, reach = _offsets("cone", size, position, first, kernel, layers)
     edge = np.where(above == 0, -1, r0 + r * np.minimum(above - 1, layers))
@@ -57,7 +58,7 @@ def window(size: tuple[int, int], position: tuple[int, int], first: int, kernel:
     (m = 0 and −(r₀ + rL) ≤ d ≤ −1) or (1 ≤ m ≤ r₀ + rL and |d| ≤ r₀ + rL).  Eq. 5.7
     (derivations/05-blind-spot.md#eq-5-7)
 
-    Raises `ValueError` for `layers` < 1: without any the stacks are not linked.
+    Raises `ValueError` where `cone` does, and for `layers` < 1: without any the stacks are not linked.
     """
     if layers < 1:
         raise ValueError(f"window: expected at least one layer, which links the two stacks, got layers={layers}")
@@ -70,6 +71,10 @@ def _offsets(
     name: str, size: tuple[int, int], position: tuple[int, int], first: int, kernel: int, layers: float
 ) -> tuple[Any, Any, int, int, float]:
     """How far each pixel lies above `position` and to the right of it; r₀, r and r₀ + rL."""
+    if len(size) != 2 or len(position) != 2:
+        raise ValueError(f"{name}: expected a size (H, W) and a position (row, column), got {size} and {position}")
+    if not (layers == math.inf or (layers >= 0 and layers == int(layers))):
+        raise ValueError(f"{name}: layers counts those of type B, 0 or more, or is infinite; got {layers}")
     if first % 2 == 0 or kernel % 2 == 0 or not 3 <= kernel <= first:
         raise ValueError(f"{name}: expected odd kernels, 3 ≤ kernel ≤ first, got first={first} and kernel={kernel}")
     if not (0 <= position[0] < size[0] and 0 <= position[1] < size[1]):

@@ -24,7 +24,7 @@ def sharpness(images: Any) -> np.ndarray:
     Eq. 33.5 (derivations/33-blur.md#eq-33-5). Images (N, H, W), or (N, H·H) for square ones; pixels at the border,
     which lack a neighbour, are no place for ∇². The unit is the square of that of the pixels: twice the contrast is
     four times as sharp. A constant or a slope that is added changes nothing, nor does turning or mirroring. Raises
-    `ValueError` for images that are no such arrays or smaller than 3 × 3.
+    `ValueError` for images that are no such arrays, smaller than 3 × 3 or not finite.
 
     J. L. Pech-Pacheco et al., *Diatom autofocusing in brightfield microscopy: a comparative study*, ICPR 2000.
     """
@@ -32,6 +32,10 @@ def sharpness(images: Any) -> np.ndarray:
     if x.ndim != 3 or min(x.shape[1:]) < 3:
         raise ValueError(
             f"sharpness: expected images (N, H, W) of at least 3 × 3 pixels, or (N, H·H), got {np.shape(images)}"
+        )
+    if not np.isfinite(x).all():
+        raise ValueError(
+            f"sharpness: image {int((~np.isfinite(x)).any((1, 2)).argmax())} has pixels that are not finite"
         )
     inside = x[:, 1:-1, 1:-1]
     bend = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:] - 4 * inside

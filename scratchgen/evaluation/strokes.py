@@ -51,8 +51,8 @@ def thickness(images: Any) -> np.ndarray:
 def _pictures(who: str, images: Any) -> np.ndarray:
     """float64 (N, H, W), on the host."""
     x = pictures(who, images)
-    if x.ndim != 3 or not (x >= 0).all():
-        raise ValueError(f"{who}: expected images (N, H, W) or (N, H·H) of ink ≥ 0, got {np.shape(images)}")
+    if x.ndim != 3 or not ((x >= 0) & (x < np.inf)).all():
+        raise ValueError(f"{who}: expected images (N, H, W) or (N, H·H) of ink, finite and ≥ 0, got {np.shape(images)}")
     return x
 
 

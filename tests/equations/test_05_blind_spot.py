@@ -95,6 +95,18 @@ def test_the_counts_of_the_ledger(position):
     assert window((28, 28), position, 3, 3).sum() == context
 
 
+@pytest.mark.parametrize("asked", [cone, window])
+def test_what_no_image_and_no_stack_of_layers_is(asked):
+    for size, position in (((1, 5, 5), (0, 3, 2)), ((5, 5), (3, 2, 0)), ((5, 5), (5, 2)), ((5, 5), (-1, 2))):
+        with pytest.raises(ValueError, match=f"{asked.__name__}: expected a .*position"):
+            asked(size, position, 7, 3, 2)
+    for layers in (1.5, np.nan):
+        with pytest.raises(ValueError, match=f"{asked.__name__}: layers counts .* got {layers}"):
+            asked((5, 5), (3, 2), 7, 3, layers)
+    with pytest.raises(ValueError, match=r"got (layers=)?-1"):
+        asked((5, 5), (3, 2), 7, 3, -1)
+
+
 @pytest.mark.equation("5.7")
 def test_stacks_that_no_layer_links_are_no_window():
     """Eq. 5.7 is for one layer and more. Without any only what stands to the left is seen."""

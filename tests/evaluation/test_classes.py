@@ -110,6 +110,12 @@ def test_what_is_refused():
     for bad in (np.array([1, 2]), np.array([[10, 0]]), np.array([[-1, 3]]), np.array([[0.5, 1]])):
         with pytest.raises(ValueError, match="stack_labels: expected labels"):
             stack_labels(bad)
+    for classes in (2.5, 0):
+        with pytest.raises(ValueError, match=f"stack_labels: classes counts them, 1 or more, got {classes}"):
+            stack_labels(np.zeros((1, 2), int), classes)
+    assert stack_labels(np.full((1, 18), 9)) == [10**18 - 1]
+    with pytest.raises(ValueError, match="stack_labels: 10 classes in 19 channels are too many modes for 64 bits"):
+        stack_labels(np.full((1, 19), 9))
 
 
 def test_scores_that_are_nan():

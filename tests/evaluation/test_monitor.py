@@ -254,7 +254,7 @@ def test_one_odd_loss_is_no_disease():
     assert named(D=lambda t: 900.0 if t == 50 else 1.386) == "healthy"
 
 
-@pytest.mark.parametrize("fact", ["D", "G", "gradient"])
+@pytest.mark.parametrize("fact", ["D", "G", "gradient", "spread"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_not_finite_is_seen_at_once(fact, value):
     found = fed(3, **{fact: lambda t: value if t == 2 else 1.0}).diagnose()

@@ -93,3 +93,11 @@ def test_every_kind_of_array(rng, device):
 def test_what_is_no_image_is_refused(shape):
     with pytest.raises(ValueError, match=r"sharpness: expected images \(N, H, W\) of at least 3 × 3 pixels"):
         sharpness(np.zeros(shape))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_pixels_that_are_no_numbers(bad):
+    x = np.zeros((3, 4, 4))
+    x[1, 0, 0] = bad  # in a corner, where no ∇² asks for it
+    with pytest.raises(ValueError, match="sharpness: image 1 has pixels that are not finite"):
+        sharpness(x)

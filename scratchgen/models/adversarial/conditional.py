@@ -288,8 +288,8 @@ class InfoGAN(_Asked):
         weight: float = 1.0,
         **options: Any,
     ) -> None:
-        if classes < 2:
-            raise ValueError(f"InfoGAN: with classes={classes} a category says nothing; expected at least 2")
+        if not (isinstance(classes, (int, np.integer)) and classes >= 2):
+            raise ValueError(f"InfoGAN: classes counts the categories, at least 2 to say something, got {classes!r}")
         if not (isinstance(continuous, (int, np.integer)) and continuous >= 0):
             raise ValueError(f"InfoGAN: continuous counts the numbers in the code, at least 0, got {continuous!r}")
         super().__init__(generator, discriminator, objective, **options)
@@ -306,9 +306,15 @@ class InfoGAN(_Asked):
     def information(self, guess: Any, code: Any) -> Tensor:
         """L_I = E[ln Q(c|x)] + H(c) ≤ I(c; x), in nats, from D's further answers (N, …) and the codes (N, …).
 
-        Eqs. 23.10 and 23.12 (derivations/23-conditional.md#eq-23-10)
+        Eqs. 23.10 and 23.12 (derivations/23-conditional.md#eq-23-10). Raises `ValueError` for answers and codes of
+        other widths than this game's.
         """
-        k = self.classes
+        k, c = self.classes, self.continuous
+        if (guess.shape, code.shape) != ((len(guess), k + 2 * c), (len(guess), k + c)):
+            raise ValueError(
+                f"InfoGAN.information: expected answers (N, {k + 2 * c}) and codes (N, {k + c}), got {guess.shape} and "
+                f"{code.shape}"
+            )
         category = F.sum(code[:, :k] * F.log_softmax(guess[:, :k], 1), 1)
         mean, spread = F.split(guess[:, k:], 2, axis=1)
         numbers = F.sum(Normal(mean, F.log(SPREAD + F.softplus(spread))).log_prob(code[:, k:]), 1)
@@ -336,24 +342,28 @@ class InfoGAN(_Asked):
         z = backend.normal(rng, (n, self.generator.latent - self.classes - self.continuous), like=like)
         if labels is None:
             labels = Categorical(np.zeros_like(like, shape=(n, self.classes))).sample(rng).data
-        if numbers is None:
+        given = numbers is not None
+        if not given:
             numbers = 2 * backend.uniform(rng, (n, self.continuous), like=like) - 1
         numbers, labels = _raw(numbers), _labels("InfoGAN", labels, n, self.classes)
         if getattr(numbers, "shape", None) != (n, self.continuous):
             raise ValueError(f"InfoGAN: expected numbers {(n, self.continuous)}, got {backend.described(numbers)}")
+        if given and not backend.host_scalar(np.isfinite(numbers).all()):
+            raise ValueError("InfoGAN: the numbers of a code are finite; in training they are from −1 to 1")
         return np.concatenate([z, F.one_hot(labels, self.classes, like.dtype), numbers.astype(like.dtype)], axis=1)
 
     def sample(self, n: int, rng: Any, labels: Any = None, numbers: Any = None) -> Any:
         """n images, of the categories `labels` (n,) and with the `numbers` (n, continuous) where these are given.
 
-        Raises `ValueError` for labels and numbers of another shape."""
+        Raises `ValueError` for labels and numbers of another shape, and for numbers that are not finite."""
         with no_grad(), self.generator.in_use():
             return self.generator(self.noise(n, rng, _like(self), labels, numbers)).data
 
     def predict(self, x: Any) -> Any:
-        """The category that D would guess for each image: a raw integer array (N,)."""
+        """The category that D would guess for each image: a raw integer array (N,). Raises `ValueError` where its
+        answers are NaN."""
         with no_grad(), self.in_use():
-            return self.answers(x)[1][:, : self.classes].argmax(1)
+            return _most_probable(self, self.answers(x)[1].data[:, : self.classes])
 
     def _code(self, z: Any) -> Any:
         return z[:, z.shape[1] - self.classes - self.continuous :]
@@ -429,15 +439,25 @@ class SemiSupervisedGAN(_Asked):
         return loss, {"G": loss.data}
 
     def predict(self, x: Any) -> Any:
-        """The most probable class of each image, taken for real: a raw integer array (N,)."""
+        """The most probable class of each image, taken for real: a raw integer array (N,). Raises `ValueError` where
+        D's answers are NaN."""
         with no_grad(), self.in_use():
-            return self.answers(x)[1].argmax(1)
+            return _most_probable(self, self.answers(x)[1].data)
 
 
 # --------------------------------------------------------------------------------------------------------------- checks
 def _like(gan: GAN) -> Any:
     """An array of G's: its dtype and device."""
     return next(iter(gan.generator.parameters())).data
+
+
+def _most_probable(gan: GAN, logits: Any) -> Any:
+    """The class of each row; the largest of several that are not numbers would be the first."""
+    if backend.host_scalar(np.isnan(logits).any()):
+        raise ValueError(
+            f"{type(gan).__name__}.predict: the answers have NaN in them: look at the images and the weights"
+        )
+    return logits.argmax(1)
 
 
 def _at_least_one(gan: GAN, classes: int) -> int:

@@ -143,11 +143,14 @@ def play(step: Callable[[State], State], start: State, steps: int) -> np.ndarray
 def measured(path: Any) -> np.ndarray:
     """Eigenvalues (2,) of the matrix that carries each point of a path (steps + 1, 2) to the next, by least squares.
 
-    They know nothing of the game: only where it went. Raises `ValueError` for a path that has no such matrix.
+    They know nothing of the game: only where it went. Raises `ValueError` for a path that has no such matrix, and for
+    one that has run away to where numbers end.
     """
     path = np.asarray(path, np.float64)
     if path.ndim != 2 or path.shape[1] != 2 or len(path) < 3:
         raise ValueError(f"measured: expected a path (steps + 1, 2) of two steps or more, got {path.shape}")
+    if not np.isfinite(path).all():
+        raise ValueError(f"measured: the path is not finite from step {int((~np.isfinite(path)).any(1).argmax())} on")
     matrix, _, rank, _ = np.linalg.lstsq(path[:-1], path[1:])
     if rank < 2:
         raise ValueError("measured: the path is a straight line through (0, 0), which says nothing of what is beside")

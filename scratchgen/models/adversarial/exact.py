@@ -174,5 +174,7 @@ def _densities(who: str, p: Any, q: Any, weights: Any) -> tuple[np.ndarray, np.n
 def _payoffs(who: str, table: Any) -> np.ndarray:
     table = np.asarray(table, np.float64)
     if table.ndim != 2 or 0 in table.shape or np.isnan(table).any():
-        raise ValueError(f"{who}: expected a table (generators, discriminators) without NaN, got {table.shape}: {table}")
+        raise ValueError(
+            f"{who}: expected a table (generators, discriminators) without NaN, got {table.shape}: {table}"
+        )
     return table

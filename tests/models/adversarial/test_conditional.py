@@ -174,6 +174,13 @@ def test_an_infogan_draws_codes_or_takes_them(rng):
     for wrong in (numbers[:, :1], numbers[:2], [[0, 0]] * 3):
         with pytest.raises(ValueError, match=r"InfoGAN: expected numbers \(3, 2\), got"):
             game.sample(3, rng, labels, wrong)
+    numbers[1, 0] = np.nan
+    with pytest.raises(ValueError, match="InfoGAN: the numbers of a code are finite"):
+        game.sample(3, rng, labels, numbers)
+    guess = np.zeros((3, K + 4), np.float32)
+    for answers, code in ((guess, z), (guess[:, 1:], z[:, LATENT:]), (guess, z[1:, LATENT:])):
+        with pytest.raises(ValueError, match=rf"InfoGAN.information: expected answers \(N, {K + 4}\) and codes"):
+            game.information(sg.tensor(answers), code)
     assert game.sample(0, rng).shape == (0, PIXELS)
     only = InfoGAN(generator(K, rng), heads(1 + K, rng), classes=K, continuous=0)
     assert only.entropy == pytest.approx(math.log(K))
@@ -294,9 +301,20 @@ def test_features_to_match_have_to_be_there(rng):
         SemiSupervisedGAN(generator(0, rng), MLPDiscriminator(PIXELS, (6,), rng=rng), feature_matching=True)
 
 
+@pytest.mark.parametrize("name", ["InfoGAN", "SGAN"])
+def test_answers_that_are_no_numbers_name_no_class(name, rng):
+    x, game = batch_of(name, rng, dtype=np.float32)[0], GAMES[name](rng)
+    assert game.predict(x).shape == (len(x),)
+    assert game.predict(x[:0]).shape == (0,)
+    x[3] = np.nan
+    with pytest.raises(ValueError, match=r"GAN.predict: the answers have NaN in them"):
+        game.predict(x)
+
+
 def test_an_infogan_with_nothing_to_tell_apart(rng):
-    with pytest.raises(ValueError, match="with classes=1 a category says nothing"):
-        InfoGAN(generator(3, rng), heads(6, rng), classes=1)
+    for classes in (1, 2.5):
+        with pytest.raises(ValueError, match=f"InfoGAN: classes counts the categories, at least 2 .* got {classes}"):
+            InfoGAN(generator(3, rng), heads(6, rng), classes=classes)
     with pytest.raises(ValueError, match="InfoGAN: continuous counts the numbers in the code, at least 0, got -1"):
         InfoGAN(generator(5, rng), heads(2, rng), classes=3, continuous=-1)
     with pytest.raises(ValueError, match="counts z and the 4 numbers behind it"):

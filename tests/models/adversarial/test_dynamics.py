@@ -142,6 +142,7 @@ def test_a_path_is_measured_without_knowing_the_game():
         (lambda: measured(np.zeros((5, 3))), r"measured: expected a path .* got \(5, 3\)"),
         (lambda: measured(np.ones((2, 2))), r"measured: expected .* two steps"),
         (lambda: measured(np.outer(0.9 ** np.arange(9), [1.0, 2.0])), "measured: the path is a straight line"),
+        (lambda: measured([[1, 0], [9, 9], [np.inf, 0], [0, 0]]), "measured: the path is not finite from step 2 on"),
     ],
 )
 def test_what_is_refused(call, complaint):
