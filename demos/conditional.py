@@ -1,7 +1,7 @@
 """GANs that know classes (조건부 GAN; S0, lines 1527–1552; claim C-COND): asked for a 3, do they draw a 3?
 
 python -m demos.conditional                 train all on the bundled digits, about 2 minutes of one core
-python -m demos.conditional --pretrained    draw with those that come with the demo, in seconds
+python -m demos.conditional --pretrained    show those that come with the demo, in seconds
 
 The four games of the lecture's figure on the same digits. CGAN and AC-GAN are told the class; InfoGAN finds classes of
 its own, and, with two numbers in its code, what else digits differ in; the semi-supervised GAN (준지도 학습) learns to
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -60,8 +61,8 @@ class Config(Options):
     channels: Annotated[int, "of both players at half the size; twice as many at a quarter"] = 8
     labels: Annotated[int, "how many images the semi-supervised GAN has with their label"] = 100
     draws: Annotated[int, "of these images, at least 2"] = 3
-    pretrained: Annotated[bool, "draw with the games that come with the demo; train the classifier alone"] = False
-    export: Annotated[Path | None, "write the weights of the games that draw to this folder, with their recipes"] = None
+    pretrained: Annotated[bool, "show the games that come with the demo; train the classifier alone"] = False
+    export: Annotated[Path | None, "write the weights of the games to this folder, with their recipes"] = None
 
     NAME: ClassVar[str] = "conditional"
     QUICK: ClassVar[dict[str, Any]] = {"epochs": 2, "channels": 4, "draws": 2}
@@ -217,13 +218,14 @@ def ac_gan(channels: int, rng: Any = None) -> ACGAN:
 
 def obtain(
     config: Config, name: str, build: Callable[..., Any], arrays: tuple[np.ndarray, ...], epochs: int, data: str,
-    rng: Any, slower: float = 1.0,
+    rng: Any, slower: float = 1.0, **more: Any,
 ) -> tuple[Any, Facts]:  # fmt: skip
-    """The game `build(channels, rng)`, trained, or with the weights that come with the demo; and how these came."""
+    """The game `build(channels, rng)`, trained, or with the weights that come with the demo; and how these came. `more`
+    options are of this game's recipe alone."""
     if config.pretrained:
         return pretrained(config, Path(file_of(name)).stem, lambda recipe: build(recipe["channels"]))
-    run = play(config, name, build(config.channels, rng), arrays, epochs, slower, data=data)
-    facts = facts_of(config, run, RECIPE, data)
+    run = play(config, name, build(config.channels, rng), arrays, epochs, slower, data=data, **more)
+    facts = facts_of(config, run, (*RECIPE, *more), data)
     if config.export:
         export(config.export / file_of(name), config, run, facts)
     return run.model, facts
@@ -388,31 +390,44 @@ def found_numbers(config: Config, epochs: int, images: Images) -> dict[str, np.n
 
 
 # ------------------------------------------------------------------------------------------------------ from few labels
+def semi_supervised(channels: int, rng: Any = None, first: Any = None) -> SemiSupervisedGAN:
+    """Its D begins as the network of the same seed `first` that sees labelled images alone."""
+    noise = DCGenerator(LATENT, (channels, 2 * channels), rng=rng)
+    return SemiSupervisedGAN(noise, heads(channels, 10, np.random.default_rng(first)))
+
+
+def few_known(images: Images, count: int, rng: Any) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Which images have their label, and the rows of a training: all images, those with a label repeated."""
+    x, labels = square(images.train[0]), images.train[1]
+    given = balanced(labels, count, rng)
+    seen = np.full(len(labels), UNKNOWN)
+    seen[given] = labels[given]
+    rows = repeat_labelled(seen, SHARE)
+    return given, (x[rows], seen[rows])
+
+
 def from_few_labels(config: Config, epochs: int, images: Images) -> tuple[dict[str, list[float]], list[Facts]]:
-    """Wrong answers on test digits in %, for each draw: of the same network that sees the labelled images alone, and of
-    the semi-supervised GAN; and the facts of each of these."""
-    n, x, labels = config.channels, square(images.train[0]), images.train[1]
+    """Wrong answers on test digits in %, for each draw: of the same network that sees the labelled images alone, unless
+    the games come with the demo, and of the semi-supervised GAN; and the facts of each of these."""
     (test,) = to(config.device, square(images.test[0]))
-    wrong: dict[str, list[float]] = {"labelled images alone": [], "semi-supervised GAN": []}
+    alone: list[float] = []
+    together: list[float] = []
     facts = []
     for draw in range(config.draws):
-        rng = np.random.default_rng([config.seed, draw])
-        given = balanced(labels, config.labels, rng)
-        seen = np.full(len(labels), UNKNOWN)
-        seen[given] = labels[given]
-        alone, discriminator = (heads(n, 10, np.random.default_rng([config.seed, draw])) for _ in "ab")
-        fit(config, alone, x[given], labels[given])
-        noise = DCGenerator(LATENT, (n, 2 * n), rng=rng)
-        game = SemiSupervisedGAN(noise, discriminator)
-        rows = repeat_labelled(seen, SHARE)
-        data = {"data": images.name, "labels": config.labels}
-        run = play(config, f"SGAN {draw}", game, (x[rows], seen[rows]), epochs, **data)
-        facts.append(facts_of(config, run, RECIPE, images.name))
-        with no_grad():
-            answers = (alone(test).numpy().argmax(1), backend.to_host(game.predict(test)))
-        for name, predicted in zip(wrong, answers):
-            wrong[name].append(percent_wrong(predicted, images.test[1]))
-    return wrong, facts
+        seed = [config.seed, draw]
+        rng, build = np.random.default_rng(seed), partial(semi_supervised, first=seed)
+        arrays: tuple[np.ndarray, ...] = ()
+        if not config.pretrained:
+            given, arrays = few_known(images, config.labels, rng)
+            network = heads(config.channels, 10, np.random.default_rng(seed))
+            fit(config, network, square(images.train[0][given]), images.train[1][given])
+            with no_grad():
+                alone.append(percent_wrong(network(test).numpy().argmax(1), images.test[1]))
+        game, told = obtain(config, f"SGAN {draw}", build, arrays, epochs, images.name, rng, labels=config.labels)
+        facts.append(told)
+        together.append(percent_wrong(backend.to_host(game.predict(test)), images.test[1]))
+    wrong = {"labelled images alone": alone, "semi-supervised GAN": together}
+    return {name: values for name, values in wrong.items() if values}, facts
 
 
 def saved(wrong: dict[str, list[float]]) -> str:
@@ -462,11 +477,10 @@ def main(config: Config) -> None:
     sweeps = plotting.comparison(numbers, len(SWEEP), f"InfoGAN, seed {made['seed']}; {recipe}, z of {WITH_NUMBERS.z}")
     tell(plotting.save(classes, folder / "samples.png"), plotting.save(sweeps, folder / "numbers.png"))
     told = ", ".join(name for name in shown if name.endswith("%"))
-    if config.pretrained:
-        print(f"C-COND: of the class asked for are {told}")
-        return
     wrong, of_each = from_few_labels(config, epochs, images)
-    test, summary = f"{len(images.test[0]):,} test digits", f"{config.labels} labels, {config.draws} draws of them"
+    given = of_each[0]["recipe"]["labels"]
+    test, summary = f"{len(images.test[0]):,} test digits", f"{given} labels, {config.draws} draws of them"
+    alone = f"; alone: cross-entropy, {ALONE} steps with all labelled ones" * (len(wrong) > 1)
     print()
     for name, values in wrong.items():
         mean, half = interval(values)
@@ -477,10 +491,13 @@ def main(config: Config) -> None:
             images,
             *of_each,
             z=f"{LATENT} dimensions, N(0, I)",
-            objective=f"K + 1 answers, non-saturating; alone: cross-entropy, {ALONE} steps with all labelled ones",
+            objective=f"K + 1 answers, non-saturating{alone}",
             samples=f"{test}, ± 95 % over draws of the labels",
         )
     )
+    if config.pretrained:
+        print(f"C-COND: of the class asked for are {told}")
+        return
     bars = plotting.bars(
         {name: interval(values)[0] for name, values in wrong.items()},
         "wrong answers (%, ± 95 %)",
