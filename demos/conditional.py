@@ -458,6 +458,10 @@ def main(config: Config) -> None:
         raise SystemExit(f"demos.conditional: --labels is a multiple of 10, as many of each class, got {config.labels}")
     if config.export and config.export.is_file():
         raise SystemExit(f"demos.conditional: --export takes a folder, a file for each game; {config.export} is a file")
+    if config.pretrained and not weights.shipped(f"sgan-{config.draws - 1}").exists():
+        raise SystemExit(
+            f"demos.conditional: fewer than --draws {config.draws} semi-supervised games come with the demo"
+        )
     images = load_images(config)
     print("claim C-COND: CGAN and AC-GAN control the class of what they draw")
     judge = learn_judge(config, images)

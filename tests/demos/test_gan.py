@@ -113,6 +113,12 @@ def test_conditional_weights_go_to_a_folder(tmp_path):
     assert [*tmp_path.iterdir()] == [file]
 
 
+def test_more_draws_than_come_along(tmp_path):
+    with pytest.raises(SystemExit, match="fewer than --draws 4 semi-supervised games come with the demo"):
+        conditional.main(conditional.Config(out=tmp_path, pretrained=True, draws=4))
+    assert not [*tmp_path.iterdir()]
+
+
 GROUPS = {"groups": 2, "size": 200}
 
 
