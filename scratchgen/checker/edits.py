@@ -417,6 +417,6 @@ def _of_call(node: ast.Call) -> Iterator[Change]:
 
 def _said(text: str) -> str:
     """Code as it is read: without what is there for complex steps, and for Python."""
-    text = re.sub(r"np\.real\((\w+)\)", r"\1", text).replace("np.", "")
+    text = re.sub(r"np\.real\((\w+)\)", r"\1", text).replace("np.", "").replace("--", "")
     text = re.sub(r"\b_(\w+\()", r"\1", text)  # a helper's name, without the mark that says it is one
     return text.replace(" ** 2", "²").replace(" ** 0.5", " ** ½").replace("*", "·").replace("··", "**")

@@ -1717,6 +1717,33 @@ MESSAGES |= {
         "{arrays}: 실제 이미지의 레이블이 0.9입니다(한쪽 레이블 평활화).",
         "알려진 기법이지만, 문제는 레이블이 1인 원래의 게임입니다.",
     ),
+    "GAN_SMOOTHED_BOTH": _both(
+        "{arrays}: the labels are smoothed, 0.9 for real and 0.1 for generated images.",
+        "Asked for is the game as it is written, with the labels 1 and 0. With a label above 0 for generated images "
+        "the best D is 0.9 p_d + 0.1 p_g, over the sum of both densities.",
+        "{arrays}: 레이블을 평활화했습니다. 진짜는 0.9, 생성한 이미지는 0.1입니다.",
+        "문제는 레이블이 1과 0인 원래의 게임입니다.",
+    ),
+    "GENERATOR_SMOOTHED": _both(
+        "{arrays}: the generated images have the label 0.9.",
+        "With it G wants D = 0.9 and not more; asked for is −ln D, the label 1.",
+        "{arrays}: 생성한 이미지의 레이블이 0.9입니다.",
+        "그러면 G는 D = 0.9까지만 바랍니다. 문제는 레이블이 1인 −ln D입니다.",
+    ),
+    "GAN_HINGE": _both(
+        "{arrays} belongs to the hinge game: beyond ±1 a logit costs nothing.",
+        "Asked for are logarithms of D = σ(logit).",
+        "{arrays}은(는) 힌지 GAN의 것입니다. 로짓이 ±1을 넘으면 비용이 없습니다.",
+        "D = σ(로짓)의 로그를 쓰는 손실을 구하세요.",
+    ),
+    "EPSILON_IN_LOG": _both(
+        "{arrays}: a number was added inside the logarithm, and it is large enough to be seen.",
+        "Where the probability is small it is mostly that number, and the loss lies flat. Less than 1e-7 hardly shows; "
+        "ln(1 + eᵃ) wants none.",
+        "{arrays}: 로그 안에 더한 수가 눈에 띌 만큼 큽니다.",
+        "확률이 작은 곳에서는 그 수가 대부분이어서 손실이 평평해집니다. 1e-7보다 작으면 거의 드러나지 않고, "
+        "ln(1 + eᵃ) 꼴에는 필요 없습니다.",
+    ),
     "GAN_LOG_OF_MEAN": _both(
         "{arrays}: the logarithm of the mean was taken, not the mean of the logarithms.",
         "An expectation of a logarithm: first the logarithm of each image's D, then the mean.",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .exercise import Arrays, Exercise, Mistake
-from .losses import absolute, huge, sigmoid, softplus, wide
+from .losses import EPSILONS, absolute, huge, sigmoid, softplus, wide
 
 __all__ = ["EXERCISES"]
 
@@ -93,6 +93,20 @@ def discriminator_loss_backward(real_logits: Any, fake_logits: Any) -> Arrays:
     }
 
 
+def _surprise(logits: Any, epsilon: float) -> Any:
+    """−E ln D, with a number added to D: inside the logarithm."""
+    return -np.log(sigmoid(logits) + epsilon).mean()
+
+
+def _of_labels(real: float, fake: float) -> Any:
+    """The cross-entropies with other labels than 1 and 0."""
+
+    def forward(real_logits: Any, fake_logits: Any) -> Any:
+        return (softplus(real_logits) - real * real_logits).mean() + (softplus(fake_logits) - fake * fake_logits).mean()
+
+    return forward
+
+
 DISCRIMINATOR_LOSS = Exercise(
     name="discriminator_loss",
     forward=discriminator_loss_forward,
@@ -124,10 +138,20 @@ DISCRIMINATOR_LOSS = Exercise(
                 -np.log(sigmoid(real_logits).mean()) - np.log(sigmoid(-fake_logits).mean())
             ),
         ),
+        Mistake("GAN_SMOOTHED", _of_labels(0.9, 0)),
+        Mistake("GAN_SMOOTHED_BOTH", _of_labels(0.9, 0.1)),
+        *(
+            Mistake(
+                "EPSILON_IN_LOG",
+                lambda real_logits, fake_logits, e=e: _surprise(real_logits, e) + _surprise(-fake_logits, e),
+            )
+            for e in EPSILONS
+        ),
         Mistake(
-            "GAN_SMOOTHED",
+            "GAN_HINGE",
             lambda real_logits, fake_logits: (
-                (softplus(real_logits) - 0.9 * real_logits).mean() + softplus(fake_logits).mean()
+                ((1 - real_logits) * (np.real(real_logits) < 1)).mean()
+                + ((1 + fake_logits) * (np.real(fake_logits) > -1)).mean()
             ),
         ),
         Mistake(
@@ -219,6 +243,7 @@ GENERATOR_LOSS_MINIMAX = Exercise(
     mistakes=(
         Mistake("GAN_LOG_OF_MEAN", lambda fake_logits: np.log(sigmoid(-fake_logits).mean())),
         Mistake("GENERATOR_NON_SATURATING", generator_loss_non_saturating_forward),
+        *(Mistake("EPSILON_IN_LOG", lambda fake_logits, e=e: -_surprise(-fake_logits, e)) for e in EPSILONS),
         Mistake("GAN_SIGMOID_TWICE", lambda fake_logits: generator_loss_minimax_forward(sigmoid(fake_logits))),
         *OTHER_GAMES,
     ),
@@ -246,6 +271,8 @@ GENERATOR_LOSS_NON_SATURATING = Exercise(
         Mistake("GAN_LOG_OF_MEAN", lambda fake_logits: -np.log(sigmoid(fake_logits).mean())),
         Mistake("GENERATOR_SATURATING", generator_loss_minimax_forward),
         Mistake("GENERATOR_LABEL_ZERO", lambda fake_logits: softplus(fake_logits).mean()),
+        Mistake("GENERATOR_SMOOTHED", lambda fake_logits: (softplus(fake_logits) - 0.9 * fake_logits).mean()),
+        *(Mistake("EPSILON_IN_LOG", lambda fake_logits, e=e: _surprise(fake_logits, e)) for e in EPSILONS),
         Mistake("GAN_SIGMOID_TWICE", lambda fake_logits: generator_loss_non_saturating_forward(sigmoid(fake_logits))),
         *OTHER_GAMES,
     ),

@@ -13,7 +13,7 @@ import numpy as np
 
 from .exercise import Arrays, Exercise, Mistake
 
-__all__ = ["EXERCISES", "absolute", "bits", "huge", "log_sum_exp", "sigmoid", "softmax", "softplus", "wide"]
+__all__ = ["EPSILONS", "EXERCISES", "absolute", "bits", "huge", "log_sum_exp", "sigmoid", "softmax", "softplus", "wide"]
 
 
 # ----------------------------------------------------------------------------------------- in forms that never overflow
@@ -56,9 +56,13 @@ def classes(letters: str) -> Any:
     return lambda rng, sizes: rng.integers(0, sizes["K"], [sizes[letter] for letter in letters])
 
 
+EPSILONS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)  # that are added to p inside a logarithm, and large enough to be seen
+
+
 def wide(letters: str) -> Any:
-    """Logits of all degrees of certainty, p from 0.0003 to 0.9997: where p was clipped, some of them tell."""
-    return lambda rng, sizes: rng.uniform(-8, 8, [sizes[letter] for letter in letters])
+    """Logits of all degrees of certainty, p from 0.002 to 0.998: where p was clipped, some of them tell. Much further
+    out the usual 1e-7 inside a logarithm would no longer be "nearly right"."""
+    return lambda rng, sizes: rng.uniform(-6.4, 6.4, [sizes[letter] for letter in letters])
 
 
 def huge(letters: str) -> Any:
@@ -275,6 +279,14 @@ def bce_with_logits_backward(logits: Any, target: Any) -> Arrays:
     return {"dlogits": (sigmoid(logits) - target) / len(logits)}
 
 
+def _with_epsilon(epsilon: float) -> Any:
+    def forward(logits: Any, target: Any) -> Any:
+        p, q = sigmoid(logits) + epsilon, sigmoid(-logits) + epsilon
+        return -(target * np.log(p) + (1 - target) * np.log(q)).sum(1).mean()
+
+    return forward
+
+
 def _abs_missing(logits: Any, target: Any) -> Any:
     """The stable form, but for the absolute value in its exponential."""
     positive = logits * (np.real(logits) > 0)
@@ -324,6 +336,7 @@ BCE_WITH_LOGITS = Exercise(
         ),
         Mistake("BCE_SIGMOID_TWICE", lambda logits, target: bce_with_logits_forward(sigmoid(logits), target)),
         Mistake("BCE_SIGMOID_TWICE", backward=lambda logits, target: bce_with_logits_backward(sigmoid(logits), target)),
+        *(Mistake("EPSILON_IN_LOG", _with_epsilon(epsilon)) for epsilon in EPSILONS),
         Mistake("BCE_SQUARED", lambda logits, target: ((sigmoid(logits) - target) ** 2).sum(1).mean()),
         Mistake("BCE_NO_SIGMOID", backward=lambda logits, target: {"dlogits": (logits - target) / len(logits)}),
         Mistake(

@@ -45,6 +45,14 @@ RIGHT = (
                 df[i] = 1 / (1 + np.exp(-fake[i])) / len(fake)
             return dr, df
     """),
+    Variant("discriminator_loss", "chain rule, the usual epsilon", """
+        def sigmoid(a): return 1 / (1 + np.exp(-a))
+        def discriminator_loss_forward(real, fake):
+            return -np.log(sigmoid(real) + 1e-7).mean() - np.log(1 - sigmoid(fake) + 1e-7).mean()
+        def discriminator_loss_backward(real, fake):
+            r, f = sigmoid(real), sigmoid(fake)
+            return -1 / (r + 1e-7) * r * (1 - r) / len(r), 1 / (1 - f + 1e-7) * f * (1 - f) / len(f)
+    """),
     Variant("generator_loss_minimax", "naive", """
         def generator_loss_minimax_forward(a): return np.log(1 - 1 / (1 + np.exp(-a))).mean()
         def generator_loss_minimax_backward(a): return -1 / (1 + np.exp(-a)) / len(a)
@@ -454,7 +462,16 @@ WRONG = (
     # flat beyond a bound
     discriminator_forward("clipped", "-np.log(np.clip(r, 0.03, 0.97)).mean() - np.log(1 - np.clip(f, 0.03, 0.97)).mean()", ("BOUND",)),
     discriminator("clipped, backward", "np.where((r > 0.03) & (r < 0.97), r - 1, 0) / n", "np.where((f > 0.03) & (f < 0.97), f, 0) / n", ("BOUND",)),
-    discriminator_forward("clipped as DeZero does (B5)", "-np.log(np.clip(r, 1e-15, 0.999)).mean() - np.log(1 - np.clip(f, 1e-15, 0.999)).mean()", ("BOUND",)),
+    discriminator_forward("clipped above", "-np.log(np.clip(r, 1e-15, 0.995)).mean() - np.log(1 - np.clip(f, 1e-15, 0.995)).mean()", ("BOUND",)),
+    # and further games
+    discriminator_forward("hinge", "np.maximum(0, 1 - real_logits).mean() + np.maximum(0, 1 + fake_logits).mean()", ("GAN_HINGE",)),
+    discriminator("hinge, backward", "-1.0 * (real_logits < 1) / n", "(fake_logits > -1) / n", ("GAN_HINGE",)),
+    discriminator("both labels smooth", "(r - 0.9) / n", "(f - 0.1) / n", ("GAN_SMOOTHED_BOTH",)),
+    discriminator_forward("an epsilon that can be seen", "-np.log(r + 1e-4).mean() - np.log(1 - f + 1e-4).mean()", ("EPSILON_IN_LOG",)),
+    discriminator("an epsilon that can be seen, backward", "-r * (1 - r) / (r + 1e-3) / n", "f * (1 - f) / (1 - f + 1e-3) / n", ("EPSILON_IN_LOG",)),
+    generator("minimax", "an epsilon that can be seen", "np.log(1 - d + 1e-5).mean()", "", ("EPSILON_IN_LOG",)),
+    generator("non_saturating", "an epsilon that can be seen", "-np.log(d + 0.01).mean()", "", ("EPSILON_IN_LOG",)),
+    generator("non_saturating", "label 0.9", "", "(d - 0.9) / n", ("GENERATOR_SMOOTHED",)),
     generator("minimax", "clipped", "np.log(1 - np.clip(d, 0.01, 0.99)).mean()", "-np.where(d < 0.99, d, 0) / n", ("BOUND",)),
     generator("non_saturating", "clipped", "-np.log(np.clip(d, 0.01, 0.99)).mean()", "(np.clip(d, 0.01, 0.99) - 1) / n", ("BOUND",)),
     # D*, R1, one unrolled step
