@@ -463,6 +463,12 @@ def main(config: Config) -> None:
             f"demos.conditional: fewer than --draws {config.draws} semi-supervised games come with the demo"
         )
     images = load_images(config)
+    fewest = int(np.bincount(images.train[1], minlength=10).min())
+    if config.labels > 10 * fewest and not config.pretrained:
+        raise SystemExit(
+            f"demos.conditional: --labels {config.labels} wants {config.labels // 10:,} images of each class; of one "
+            f"there are {fewest:,}"
+        )
     print("claim C-COND: CGAN and AC-GAN control the class of what they draw")
     judge = learn_judge(config, images)
     folder, protocol = config.folder(), f"{OF_EACH} samples of each class, read by the judge; seed {config.seed}"

@@ -165,6 +165,8 @@ def main(config: Config) -> None:
     """Train, add, measure, draw."""
     if config.groups < 2:
         raise SystemExit("demos.dcgan_arithmetic: an interval needs --groups 2 or more")
+    if config.size < 50:
+        raise SystemExit("demos.dcgan_arithmetic: fifths of a class need five z's of it: --size 50 or more")
     images = load_images(config)
     judge = learn_judge(config, images)
     paint, facts = learn(config, images)

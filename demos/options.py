@@ -99,6 +99,8 @@ def parse(config: type[Config], arguments: Sequence[str] | None = None) -> Confi
         parser.error("argument --resume: this demo keeps nothing to go on with; it is soon done again")
     options = config(**(config.QUICK if "quick" in given else {}) | given)  # what is given as well still counts
     options.given = frozenset(given)
+    if options.out is not None and options.out.exists() and not options.out.is_dir():
+        parser.error(f"argument --out: expected a folder, which is made where there is none; {options.out} is a file")
     try:
         backend.to_device(np.zeros(1), options.device)
     except (RuntimeError, ValueError) as error:

@@ -113,6 +113,22 @@ def test_conditional_weights_go_to_a_folder(tmp_path):
     assert [*tmp_path.iterdir()] == [file]
 
 
+@pytest.mark.parametrize(
+    ("demo", "options", "told"),
+    [
+        (conditional, {"labels": 15}, "--labels is a multiple of 10"),
+        (conditional, {"labels": 2000}, "--labels 2000 wants 200 images of each class; of one there are [0-9]+"),
+        (conditional, {"draws": 1}, "--draws 2 or more"),
+        (dcgan_arithmetic, {"size": 49}, "fifths of a class need five z's of it: --size 50 or more"),
+        (dcgan_arithmetic, {"groups": 1}, "--groups 2 or more"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_anything_is_learnt(demo, options, told, tmp_path):
+    with pytest.raises(SystemExit, match=told):
+        demo.main(demo.Config(out=tmp_path, **options))
+    assert not [*tmp_path.iterdir()]
+
+
 def test_more_draws_than_come_along(tmp_path):
     with pytest.raises(SystemExit, match="fewer than --draws 4 semi-supervised games come with the demo"):
         conditional.main(conditional.Config(out=tmp_path, pretrained=True, draws=4))

@@ -80,6 +80,16 @@ def test_a_wrong_option_is_named(arguments, capsys):
     assert arguments[-1] in capsys.readouterr().err
 
 
+def test_a_file_is_no_folder(tmp_path, capsys):
+    file = tmp_path / "notes"
+    file.write_text("mine")
+    with pytest.raises(SystemExit):
+        options.parse(Config, ["--out", str(file)])
+    assert f"--out: expected a folder, which is made where there is none; {file} is a file" in capsys.readouterr().err
+    assert file.read_text() == "mine"
+    assert options.parse(Config, ["--out", str(tmp_path)]).folder() == tmp_path
+
+
 @pytest.mark.parametrize("demo", [differences, dirac_gan, elbo_gap, sampling_speed, saturation])
 def test_a_demo_that_keeps_nothing_does_not_pretend_to_resume(demo, capsys):
     with pytest.raises(SystemExit) as stop:
