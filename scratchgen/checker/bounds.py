@@ -1,7 +1,7 @@
 """How far is it right? A clip, or a cut-off series, is right for small inputs and wrong beyond a bound.
 
 The bound is found by asking the student's own function: all numbers of one input are moved away from 0 together, until
-the answer is no longer right.
+the answer is no longer right. It is the cause where everything inside is right.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ def bounds(task: Task, names: Sequence[str], trials: Sequence[Trial], probe: Pro
     small = {k: first.arguments[k] * (NEAR / np.abs(first.arguments[k]).max()) for k in signed}
     for name in names:
 
-        def is_right(argument: str, level: float, name: str = name) -> bool:
-            arguments = {**first.arguments, **small, argument: np.full_like(small[argument], level)}
+        def is_right(argument: str, value: Any, name: str = name) -> bool:
+            arguments = {**first.arguments, **small, argument: value + np.zeros_like(small[argument])}
             given, right = probe(arguments), task.right(arguments)[name]
             return given is not None and alike(given[name], right, 100 * tolerance(given[name]))
 
         for argument in signed:
             far = float(np.abs(first.arguments[argument]).max())
             low, high = (_last(lambda x, a=argument, s=sign: is_right(a, s * x), far) for sign in (-1, 1))
-            if min(low, high) > 0 and min(low, high) < np.inf:
+            inside = first.arguments[argument] * (0.9 * min(low, high, far) / far)
+            if 0 < min(low, high) < np.inf and is_right(argument, inside):
                 facts = {"argument": argument, "low": f"−{low:.3g}", "high": f"{high:.3g}"}
                 found[name] = Explanation("BOUND", (name,), 0, {k: v.replace("inf", "∞") for k, v in facts.items()})
                 break
@@ -50,11 +51,11 @@ def _last(is_right: Any, far: float) -> float:
     """The largest x up to which it is right: 0 where it never is, infinity where it still is at `far`."""
     if not is_right(NEAR):
         return 0.0
-    right, wrong = NEAR, 2 * NEAR
-    while is_right(wrong):
-        right, wrong = wrong, 2 * wrong
-        if right >= far:
+    right = NEAR
+    while is_right(wrong := min(2 * right, far)):
+        if wrong == far:
             return np.inf
+        right = wrong
     for _ in range(HALVINGS):
         middle = (right + wrong) / 2
         right, wrong = (middle, wrong) if is_right(middle) else (right, middle)
