@@ -30,7 +30,7 @@ def bounds(task: Task, names: Sequence[str], trials: Sequence[Trial], probe: Pro
         def is_right(argument: str, value: Any, name: str = name) -> bool:
             arguments = {**first.arguments, **small, argument: value + np.zeros_like(small[argument])}
             given, right = probe(arguments), task.right(arguments)[name]
-            return given is not None and alike(given[name], right, 100 * tolerance(given[name]))
+            return given is not None and alike(given[name], right, tolerance(given[name]))
 
         for argument in signed:
             far = float(np.abs(first.arguments[argument]).max())

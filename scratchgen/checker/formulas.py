@@ -217,7 +217,7 @@ def added(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
     for dout, label in itertools.product(("", *task.exercise.douts), quantities(task, trials[0])):
         others = (times_dout(task, t, dout, label) if dout else like(task, t, name, label) for t in trials)
         found = _combination(task, name, trials, ([t.right[name], other] for t, other in zip(trials, others)))
-        if found and found[0][0] != "0" and (label != "1" or found[0][0] == "1"):
+        if found and "0" not in found[0] and (label != "1" or found[0][0] == "1"):
             (alpha, beta), numbers = found
             of = f"{dout} · ({label})" if dout and " " in label else f"{dout} · {label}" if dout else label
             return Explanation("ADDED", (name,), numbers, {"quantity": of, "factor": beta, "times": alpha})

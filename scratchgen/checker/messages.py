@@ -1714,7 +1714,7 @@ MESSAGES |= {
     "GAN_SMOOTHED": _both(
         "{arrays}: the real images have the label 0.9, a one-sided smoothing.",
         "A known trick; asked for is the game as it is written, with the label 1.",
-        "{arrays}: 실제 이미지의 레이블이 0.9입니다(한쪽 레이블 평활화).",
+        "{arrays}: 진짜 이미지의 레이블이 0.9입니다(한쪽 레이블 평활화).",
         "알려진 기법이지만, 문제는 레이블이 1인 원래의 게임입니다.",
     ),
     "GAN_SMOOTHED_BOTH": _both(
@@ -1722,7 +1722,32 @@ MESSAGES |= {
         "Asked for is the game as it is written, with the labels 1 and 0. With a label above 0 for generated images "
         "the best D is 0.9 p_d + 0.1 p_g, over the sum of both densities.",
         "{arrays}: 레이블을 평활화했습니다. 진짜는 0.9, 생성한 이미지는 0.1입니다.",
-        "문제는 레이블이 1과 0인 원래의 게임입니다.",
+        "문제는 레이블이 1과 0인 원래의 게임입니다. 생성한 이미지의 레이블이 0보다 크면 최적의 D는 "
+        "0.9 p_d + 0.1 p_g를 두 밀도의 합으로 나눈 값이 됩니다.",
+    ),
+    "GAN_SMOOTHED_FAKE": _both(
+        "{arrays}: the generated images have the label 0.1.",
+        "Asked for is the game as it is written, with the label 0.",
+        "{arrays}: 생성한 이미지의 레이블이 0.1입니다.",
+        "문제는 레이블이 0인 원래의 게임입니다.",
+    ),
+    "GAN_NO_SIGMOID": _both(
+        "{arrays}: the logits themselves stand where D = σ(logit) belongs.",
+        "The gradient by a logit is what D said less what was right, and D says probabilities.",
+        "{arrays}: D = σ(로짓)이 들어갈 자리에 로짓이 그대로 있습니다.",
+        "로짓에 대한 그래디언트는 D의 답 − 정답이고, D의 답은 확률입니다.",
+    ),
+    "PENALTY_ONE_SIDED_SHORT": _both(
+        "{arrays}: slopes longer than 1 cost nothing.",
+        "The penalty is on both sides: too short costs as much as too long.",
+        "{arrays}: 1보다 긴 기울기에는 벌점이 없습니다.",
+        "벌점은 양쪽에 있습니다. 너무 짧아도, 너무 길어도 같습니다.",
+    ),
+    "R1_ROOT": _both(
+        "{arrays}: a root was taken of the mean of squares.",
+        "R1 is the mean square itself, γ/2 · E‖s‖².",
+        "{arrays}: 제곱의 평균에 근호를 씌웠습니다.",
+        "R1은 제곱의 평균 그 자체, γ/2 · E‖s‖²입니다.",
     ),
     "GENERATOR_SMOOTHED": _both(
         "{arrays}: the generated images have the label 0.9.",

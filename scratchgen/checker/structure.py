@@ -140,7 +140,7 @@ def constant(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | No
 def ratio(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
     """Right but for a factor: −1, N, 1/(N·K)."""
     found = proportional(name, trials, (t.right[name] for t in trials), task)
-    if found is None:
+    if found is None or found[0] == "1":  # that is no factor, but too little for one
         return None
     if found[0] == "−1":
         return Explanation("SIGN", (name,), found[1], {"factor": found[0]})

@@ -91,9 +91,14 @@ def test_a_clip_is_told_where_it_begins(p, low, high):
         f"def sigmoid_forward(logits): return {SERIES}",
         "def generator_loss_minimax_forward(a): return np.log(np.mean(1 / (1 + np.exp(a))) + 0.1)",
         "def generator_loss_minimax_forward(a): return np.log(np.mean(1 / (1 + np.exp(np.clip(a, -3, 3)))))",
+        "def generator_loss_non_saturating_forward(a): return -np.log(1 / (1 + np.exp(-a)) + 3e-5).mean()",
+        "def generator_loss_non_saturating_forward(a): return np.float32(-np.log(1 / (1 + np.exp(-a)) + 1e-3).mean())",
         "def generator_loss_minimax_forward(a): return np.median(np.log(1 / (1 + np.exp(np.clip(a, -7, 7)))))",
     ],
-    ids=["wrong at once", "wrong everywhere", "wrong inside too", "a bound that nothing reaches"],
+    ids=[
+        *("wrong at once", "wrong everywhere", "wrong inside too"),
+        *("an epsilon", "an epsilon, single", "a bound that nothing reaches"),
+    ],
 )
 def test_what_has_no_bound_is_not_given_one(source):
     name = source.split("def ")[1].partition("_forward")[0]

@@ -140,6 +140,7 @@ DISCRIMINATOR_LOSS = Exercise(
         ),
         Mistake("GAN_SMOOTHED", _of_labels(0.9, 0)),
         Mistake("GAN_SMOOTHED_BOTH", _of_labels(0.9, 0.1)),
+        Mistake("GAN_SMOOTHED_FAKE", _of_labels(1, 0.1)),
         *(
             Mistake(
                 "EPSILON_IN_LOG",
@@ -183,6 +184,13 @@ DISCRIMINATOR_LOSS = Exercise(
         ),
         Mistake(
             "GAN_NO_LOG", lambda real_logits, fake_logits: sigmoid(fake_logits).mean() - sigmoid(real_logits).mean()
+        ),
+        Mistake(
+            "GAN_NO_SIGMOID",
+            backward=lambda real_logits, fake_logits: {
+                "dreal_logits": (real_logits - 1) / len(real_logits),
+                "dfake_logits": fake_logits / len(fake_logits),
+            },
         ),
         Mistake(
             "GAN_OF_PROBABILITIES",
@@ -270,6 +278,7 @@ GENERATOR_LOSS_NON_SATURATING = Exercise(
     mistakes=(
         Mistake("GAN_LOG_OF_MEAN", lambda fake_logits: -np.log(sigmoid(fake_logits).mean())),
         Mistake("GENERATOR_SATURATING", generator_loss_minimax_forward),
+        Mistake("GAN_NO_SIGMOID", backward=lambda fake_logits: {"dfake_logits": (fake_logits - 1) / len(fake_logits)}),
         Mistake("GENERATOR_LABEL_ZERO", lambda fake_logits: softplus(fake_logits).mean()),
         Mistake("GENERATOR_SMOOTHED", lambda fake_logits: (softplus(fake_logits) - 0.9 * fake_logits).mean()),
         *(Mistake("EPSILON_IN_LOG", lambda fake_logits, e=e: _surprise(fake_logits, e)) for e in EPSILONS),
@@ -294,9 +303,9 @@ def _length(slope: Any) -> Any:
 
 
 def slopes(rng: np.random.Generator, sizes: dict[str, int]) -> Any:
-    """Vectors some of which are shorter than one, and some longer."""
+    """Vectors some of which are shorter than one, and some longer, in no order."""
     direction = rng.standard_normal((sizes["N"], sizes["D"]))
-    lengths = np.where(np.arange(sizes["N"]) % 2, 1.2, 0.3) + 0.5 * rng.random(sizes["N"])
+    lengths = np.where(rng.permutation(sizes["N"]) % 2, 1.2, 0.3) + 0.5 * rng.random(sizes["N"])
     return direction / _length(direction)[:, None] * lengths[:, None]
 
 
@@ -351,6 +360,10 @@ GRADIENT_PENALTY = Exercise(
             lambda slope, strength: strength * ((_length(slope) - 1) ** 2 * (np.real(_length(slope)) > 1)).mean(),
         ),
         Mistake(
+            "PENALTY_ONE_SIDED_SHORT",
+            lambda slope, strength: strength * ((_length(slope) - 1) ** 2 * (np.real(_length(slope)) < 1)).mean(),
+        ),
+        Mistake(
             "PENALTY_CONSTANT_LENGTH",
             backward=lambda slope, strength: {
                 "dslope": 2 * strength * (_length(slope) - 1)[:, None] * np.ones_like(slope) / len(slope)
@@ -384,6 +397,7 @@ R1_PENALTY = Exercise(
         "the sign of the slope": np.sign(slope),
     },
     mistakes=(
+        Mistake("R1_ROOT", lambda slope, gamma: gamma / 2 * ((slope**2).sum(1).mean()) ** 0.5),
         Mistake("R1_NOT_SQUARED", lambda slope, gamma: gamma / 2 * _length(slope).mean()),
         Mistake("R1_TOWARDS_ONE", lambda slope, gamma: gamma / 2 * ((_length(slope) - 1) ** 2).mean()),
         Mistake("R1_TOWARDS_ONE", lambda slope, gamma: gamma / 2 * (((slope**2).sum(1) - 1) ** 2).mean()),

@@ -466,6 +466,12 @@ WRONG = (
     # and further games
     discriminator_forward("hinge", "np.maximum(0, 1 - real_logits).mean() + np.maximum(0, 1 + fake_logits).mean()", ("GAN_HINGE",)),
     discriminator("hinge, backward", "-1.0 * (real_logits < 1) / n", "(fake_logits > -1) / n", ("GAN_HINGE",)),
+    discriminator("label 0.1 of the fake", "(r - 1) / n", "(f - 0.1) / n", ("GAN_SMOOTHED_FAKE",)),
+    discriminator("no sigmoid", "(real_logits - 1) / n", "fake_logits / n", ("GAN_NO_SIGMOID",)),
+    generator("non_saturating", "no sigmoid", "", "(a - 1) / n", ("GAN_NO_SIGMOID",)),
+    penalty("only what is too short", "strength * (np.maximum(1 - norm, 0) ** 2).mean()", "", ("PENALTY_ONE_SIDED_SHORT",)),
+    penalty("only what is too short, backward", "", "-2 * strength * np.maximum(1 - norm, 0) * slope / norm / len(slope)", ("PENALTY_ONE_SIDED_SHORT",)),
+    r1("root", "gamma / 2 * np.sqrt((norm ** 2).mean())", "", ("R1_ROOT",)),
     discriminator("both labels smooth", "(r - 0.9) / n", "(f - 0.1) / n", ("GAN_SMOOTHED_BOTH",)),
     discriminator_forward("an epsilon that can be seen", "-np.log(r + 1e-4).mean() - np.log(1 - f + 1e-4).mean()", ("EPSILON_IN_LOG",)),
     discriminator("an epsilon that can be seen, backward", "-r * (1 - r) / (r + 1e-3) / n", "f * (1 - f) / (1 - f + 1e-3) / n", ("EPSILON_IN_LOG",)),
