@@ -1654,6 +1654,19 @@ MESSAGES |= {
         "{arrays}: 점들에 대한 합이 1이 되게 정규화했습니다.",
         "밀도는 주어진 그대로 쓰고, D는 모든 x가 아니라 x마다의 확률입니다.",
     ),
+    "OPTIMAL_CLIPPED": _both(
+        "{arrays}: D was held away from 0 and 1.",
+        "Both densities are positive: the quotient never leaves (0, 1) by itself, and where D is sure it says so.",
+        "{arrays}: D가 0과 1에 가까워지지 못하게 잘렸습니다.",
+        "두 밀도가 모두 양수이므로 몫은 저절로 (0, 1) 안에 있습니다. D가 확신하는 곳에서는 그 값이 그대로 나와야 "
+        "합니다.",
+    ),
+    "OPTIMAL_LOG": _both(
+        "{arrays} belongs to the logarithm of D.",
+        "Asked for is the probability itself; the logarithm comes with the loss.",
+        "{arrays}은(는) D의 로그에서 나온 것입니다.",
+        "확률 그 자체를 구하세요. 로그는 손실에서 취합니다.",
+    ),
     "OPTIMAL_DIFFERENCE": _both(
         "{arrays}: the difference of the densities over their sum; it is 2D* − 1, from −1 to 1.",
         "D is a probability: the share that the data's density has in the sum.",
@@ -2437,6 +2450,11 @@ FAILURES: tuple[tuple[str, str], ...] = (
         r"(\w+) takes (.+), but (\w+) returned no cache: .* or take \((.+)\) here",
         "{0}은(는) {1}을(를) 받는데 {2}이(가) cache를 반환하지 않았습니다. 거기서 (out, cache)를 반환하거나 "
         "여기서 ({3})을(를) 받으세요",
+    ),
+    (
+        r"(\w+) asks for dout, but a loss is the end of the chain, .* take \((.+)\), or \(cache\)",
+        "{0}이(가) dout을 받으려 하지만, 손실은 연쇄의 끝이어서 위에서 오는 것이 없습니다. ({1}) 또는 (cache)를 "
+        "받으세요",
     ),
     (r"(\w+) takes (\d+) arguments; expected (\d+): (.+)", "{0}의 인자는 {1}개인데, {2}개여야 합니다: {3}"),
     (

@@ -148,7 +148,9 @@ def ratio(task: Task, name: str, trials: Sequence[Trial]) -> Explanation | None:
     values = [
         best_factor(one_of_each[shape].given[name], one_of_each[shape].right[name]) for shape in sorted(one_of_each)
     ]
-    several = ", ".join(f"{c:.4g}" for c in values) if np.ptp(values) > 1e-3 * np.abs(values).max() else ""
+    several = (
+        ", ".join(f"{c:.4g}".replace("-", "−") for c in values) if np.ptp(values) > 1e-3 * np.abs(values).max() else ""
+    )
     return Explanation("FACTOR", (name,), found[1], {"factor": found[0], "values": several})
 
 

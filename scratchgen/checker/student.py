@@ -91,6 +91,11 @@ def as_asked(
     head = job["douts"]
     forward = functions.get(job.get("forward") or "")
     direct = least <= len(inputs) <= most
+    if job.get("forward") and not head and [p.name for p in parameters(f)][:1] == ["dout"]:
+        raise Contract(
+            f"{name} asks for dout, but a loss is the end of the chain, and nothing comes from above: take "
+            f"({', '.join(inputs)}), or (cache)"
+        )
     if (
         forward
         and least <= len(head) + 1 <= most

@@ -107,6 +107,17 @@ def test_what_has_no_bound_is_not_given_one(source):
     assert "BOUND" not in {e.code for e in judged.explanations}
 
 
+def test_above_a_loss_there_is_nothing():
+    """Two parameters, as many as the loss has inputs: it would be called with these."""
+    source = """
+        def r1_penalty_forward(slope, gamma): return gamma / 2 * (slope ** 2).sum(1).mean(), gamma * slope / len(slope)
+        def r1_penalty_backward(dout, cache): return dout * cache
+    """
+    forward, backward = Variant("r1_penalty", "", source).judged()
+    assert forward.status == "right"
+    assert "asks for dout, but a loss is the end of the chain" in backward.failure.text
+
+
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.exercise.stress])
 def test_our_own_form_is_stable(name):
     task = TASKS[name]

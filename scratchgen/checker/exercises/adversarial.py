@@ -27,8 +27,19 @@ def optimal_discriminator_backward(dout: Any, p_data: Any, p_generator: Any) -> 
 
 
 def density(rng: np.random.Generator, sizes: dict[str, int]) -> Any:
-    """Of a law at N points: positive, and it need not stay below one."""
-    return np.exp(0.8 * rng.standard_normal(sizes["N"]))
+    """Of a law at N points: positive, it need not stay below one, and some are many times another one's: a D that was
+    clipped is then off."""
+    return np.exp(1.5 * rng.standard_normal(sizes["N"]))
+
+
+def _clipped(least: float) -> Any:
+    """D*, held between `least` and 1 − `least`."""
+
+    def forward(p_data: Any, p_generator: Any) -> Any:
+        d = p_data / (p_data + p_generator)
+        return np.where(np.real(d) < least, least, np.where(np.real(d) > 1 - least, 1 - least, d))
+
+    return forward
 
 
 OPTIMAL_DISCRIMINATOR = Exercise(
@@ -72,6 +83,8 @@ OPTIMAL_DISCRIMINATOR = Exercise(
                 p_data / p_data.sum() / (p_data / p_data.sum() + p_generator / p_generator.sum())
             ),
         ),
+        *(Mistake("OPTIMAL_CLIPPED", _clipped(least)) for least in (0.1, 0.05, 0.02, 0.01)),
+        Mistake("OPTIMAL_LOG", lambda p_data, p_generator: np.log(p_data / (p_data + p_generator))),
         Mistake("OPTIMAL_DIFFERENCE", lambda p_data, p_generator: (p_data - p_generator) / (p_data + p_generator)),
         Mistake("OPTIMAL_SQUARES", lambda p_data, p_generator: p_data**2 / (p_data**2 + p_generator**2)),
         Mistake(
@@ -440,8 +453,8 @@ def _slope_of_D(real: Any, fake: Any, weight: Any) -> Any:
 
 
 def line(rng: np.random.Generator, sizes: dict[str, int]) -> Any:
-    """Weights whose logits are of order one."""
-    return rng.standard_normal(sizes["D"]) / math.sqrt(sizes["D"])
+    """Weights whose logits are of order two: some as sure as a D that was clipped is not."""
+    return 2 * rng.standard_normal(sizes["D"]) / math.sqrt(sizes["D"])
 
 
 def _unrolled_paths(real: Any, fake: Any, weight: Any, lr: Any) -> Any:
@@ -511,6 +524,12 @@ UNROLLED_STEP = Exercise(
         Mistake("UNROLLED_GAIN_BEFORE", backward=_two_paths(images="now", gain="now")),
         Mistake("UNROLLED_STEP_AHEAD", backward=_two_paths(step="ahead")),
         Mistake("UNROLLED_ASCENT", _ahead(lambda real, fake, weight: -_slope_of_D(real, fake, weight))),
+        Mistake(
+            "GAN_FAKE_LABEL_ONE",
+            _ahead(value=lambda real, fake, ahead: -(softplus(-(real @ ahead)) + softplus(-(fake @ ahead))).mean()),
+        ),
+        Mistake("GAN_WASSERSTEIN", _ahead(value=lambda real, fake, ahead: -(fake @ ahead).mean())),
+        Mistake("GAN_WASSERSTEIN", _ahead(value=lambda real, fake, ahead: (real @ ahead - fake @ ahead).mean())),
         Mistake("UNROLLED_NO_REAL", _ahead(value=lambda real, fake, ahead: -softplus(fake @ ahead).mean())),
         Mistake("GENERATOR_NON_SATURATING", _ahead(value=lambda real, fake, ahead: softplus(-(fake @ ahead)).mean())),
         Mistake(
@@ -538,6 +557,12 @@ UNROLLED_STEP = Exercise(
             "UNROLLED_STEP_LABELS",
             _ahead(
                 lambda real, fake, weight: (sigmoid(fake @ weight) @ fake - sigmoid(real @ weight) @ real) / len(real)
+            ),
+        ),
+        Mistake(
+            "UNROLLED_STEP_LABELS",
+            _ahead(
+                lambda real, fake, weight: (sigmoid(fake @ weight) @ fake + sigmoid(real @ weight) @ real) / len(real)
             ),
         ),
         Mistake(
